@@ -11,7 +11,7 @@ import base64
 import hashlib
 from pathlib import Path
 
-from csp.constants import NONCE, NONE, SELF
+from csp.constants import NONE, SELF
 
 from project import environment as env
 
@@ -160,7 +160,6 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
     },
 }
-_ = NONCE  # templates may ask for a nonce through csp.context_processors.nonce
 
 # --- secrets at rest --------------------------------------------------------
 # Fernet keys, newest first; derived from SECRET_KEY where none are given.
@@ -176,11 +175,10 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if DEBUG or not env.flag("STATIC_HASHED", True)
+        else "project.storage.StaticStorage"
     },
 }
-WHITENOISE_MANIFEST_STRICT = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 2**20
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_BYTES", 2 * 2**30)
 
@@ -250,3 +248,7 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
     },
 }
+
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # the e-mail address is unique, without case: a constraint on Lower("email")
+]

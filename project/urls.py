@@ -1,0 +1,10 @@
+"""Why: every address in one place; each interface lists its own."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", include("labeling.api.urls")),
+    path("", include("labeling.pages.urls")),
+]

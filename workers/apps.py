@@ -1,0 +1,7 @@
+"""Why: registers the doorbell that labeling rings (labeling never imports Celery)."""
+
+from django.apps import AppConfig
+
+
+class WorkersConfig(AppConfig):
+    name = "workers"

@@ -35,8 +35,8 @@ def cohen_kappa(
 
     >>> cohen_kappa(["y", "y", "n", "n"], ["y", "n", "n", "n"])
     0.5
-    >>> cohen_kappa([1, 2, 3], [1, 2, 2], weights=Weights.QUADRATIC)
-    0.75
+    >>> cohen_kappa([1, 2, 3], [1, 2, 2], weights=Weights.LINEAR)
+    0.5714285714285714
     """
     if len(first) != len(second):
         raise BadRatings("Cohen's kappa needs one value of each annotator per unit.")
@@ -77,9 +77,7 @@ def kappa_of_table(
     return 1.0 - observed * n / expected
 
 
-def _places(
-    values: Iterable[Any], weights: Weights, order: Sequence[Any] | None
-) -> dict[Any, int]:
+def _places(values: Iterable[Any], weights: Weights, order: Sequence[Any] | None) -> dict[Any, int]:
     if weights is Weights.NONE:
         return {}
     found = set(values)

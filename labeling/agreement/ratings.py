@@ -5,7 +5,7 @@ Nothing of Quorum's question types belongs here (that is `answers` and `from_val
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Set
 from dataclasses import dataclass
 from math import isnan
 
@@ -63,6 +63,21 @@ def pairable(ratings: Iterable[Rating]) -> dict[str, dict[str, Hashable]]:
     {'v': {'ann': 1, 'ben': 1}}
     """
     return {unit: row for unit, row in by_unit(ratings).items() if len(row) > 1}
+
+
+def stable_key(value: object) -> str:
+    """Give a text to sort by that is the same in every process, whatever the hash seed.
+
+    Values of any types can be sorted together; the order itself means nothing.
+
+    >>> stable_key(frozenset({"b", "a"}))
+    "{'a','b'}"
+    """
+    if isinstance(value, Set):
+        return "{" + ",".join(sorted(stable_key(one) for one in value)) + "}"
+    if isinstance(value, tuple):
+        return "(" + ",".join(stable_key(one) for one in value) + ")"
+    return repr(value)
 
 
 def from_rows(rows: Iterable[Iterable[Hashable]]) -> list[Rating]:

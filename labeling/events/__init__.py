@@ -1,0 +1,1 @@
+"""Typed events, published on commit. `types` is pure; `bus` delivers."""

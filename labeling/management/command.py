@@ -68,7 +68,7 @@ class QuorumCommand(BaseCommand):
             raise CommandError(explain(error)) from error
         except KeyboardInterrupt:
             raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
-        self.stdout.write(_to_line(result.data) if as_json else result.text or _to_line(result.data))
+        self.stdout.write(_to_line(result.data) if as_json or not result.text else result.text)
         if result.problem:
             raise CommandError(result.problem)
 
@@ -79,4 +79,4 @@ def explain(error: DomainError | GenerationError) -> str:
 
 
 def _to_line(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False)
+    return json.dumps(data, cls=DjangoJSONEncoder)  # ASCII: whatever the terminal speaks

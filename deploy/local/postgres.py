@@ -102,6 +102,12 @@ class PostgresServer:
         )
 
 
+def address_of(data_dir: Path) -> str:
+    """Give the address that Quorum's database of a data folder has, or is going to have."""
+    folder = _locate_socket_folder(data_dir, _choose_user(data_dir))
+    return f"postgresql://{ROLE}@/{DATABASE}?host={folder}"
+
+
 def prepare_server(data_dir: Path) -> PostgresServer:
     """Make the cluster when there is none, and clear what a `kill -9` left behind.
 
@@ -185,10 +191,14 @@ def _give_to(folder: Path, run_as: RunAs | None) -> None:
                 os.lchown(path, run_as.uid, run_as.gid)
 
 
+def _locate_socket_folder(data_dir: Path, run_as: RunAs | None) -> Path:
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:10]
+    return _reachable_temp(run_as) / f"quorum-{os.geteuid()}-{name}"
+
+
 def _make_socket_folder(data_dir: Path, run_as: RunAs | None) -> Path:
     """Make the folder of the Unix socket: short, reachable, and closed to others."""
-    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:10]
-    folder = _reachable_temp(run_as) / f"quorum-{os.geteuid()}-{name}"
+    folder = _locate_socket_folder(data_dir, run_as)
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
     allowed = {os.geteuid()} | ({run_as.uid} if run_as else set())

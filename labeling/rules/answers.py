@@ -29,7 +29,7 @@ MAX_TEXT_CHARS = 200_000  # code points of one text
 MAX_SPANS = 2_000
 MAX_DRAFT_CHARS = 256 * 1024  # code points in a draft's keys and strings together
 MAX_DRAFT_DEPTH = 16
-MAX_DRAFT_NODES = 50_000
+MAX_DRAFT_NODES = 50_000  # a 256 KiB frame of "[],[],…" is refused before it is stored
 MAX_UNKNOWN_SHOWN = 20
 
 TIE = "tie"

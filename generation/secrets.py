@@ -24,7 +24,7 @@ def encrypt(secret: str) -> bytes:
     return _cipher().encrypt(secret.encode()) if secret else b""
 
 
-def decrypt(ciphertext: bytes) -> str:
+def decrypt(ciphertext: bytes | memoryview[int]) -> str:
     """Return the secret of a ciphertext.
 
     Raises: Undecryptable, when the key it was written with is configured no more.

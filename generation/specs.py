@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -197,3 +198,26 @@ class ProbeReport:
     server_version: str = ""
     error_class: Outcome | None = None
     latency_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """What pages and the `fleet` command show of an endpoint; never its key."""
+
+    id: int
+    uid: UUID
+    name: str
+    base_url: str
+    kind: EndpointKind
+    has_key: bool
+    state: EndpointState
+    health: Health
+    health_checked_at: datetime | None
+    breaker_state: BreakerState
+    last_error_class: str
+    models_found: tuple[FoundModel, ...]
+    server_version: str
+    is_changed: bool
+    max_in_flight: int
+    weight: int
+    n_active_policies: int

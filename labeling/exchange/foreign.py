@@ -134,7 +134,7 @@ def _joined(instruction: Any, given: Any, field: str) -> str:
         raise BadValue("instruction", f"must be text, not {checks.name_of(instruction)}")
     if given is None or (isinstance(given, str) and not given.strip()):
         return checks.text(instruction, "instruction")
-    given = checks.text(given, field)
+    added = checks.text(given, field)
     if not instruction.strip():
-        return given
-    return f"{checks.stored_text(instruction, 'instruction')}\n\n{given}"
+        return added
+    return f"{checks.stored_text(instruction, 'instruction')}\n\n{added}"

@@ -7,8 +7,11 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
+from deploy.local.caller import wait_for_end_of_make
 from deploy.local.console import Console, wants_colour
 from deploy.local.errors import StackError
 from deploy.local.folder import DataFolder
@@ -22,6 +25,7 @@ KILLED = 130
 async def _run(stack: Stack) -> int:
     """Start the stack, wait for a signal, stop it; a second signal kills it."""
     loop = asyncio.get_running_loop()
+    parent = os.getppid()
     stop_wanted = asyncio.Event()
     kill_wanted = asyncio.Event()
 
@@ -32,7 +36,9 @@ async def _run(stack: Stack) -> int:
         loop.add_signal_handler(signal_number, hear_signal)
 
     starting = asyncio.create_task(stack.start())
-    waiting = asyncio.create_task(stop_wanted.wait())
+    waiting = asyncio.create_task(
+        _wait_for_either(stop_wanted.wait(), wait_for_end_of_make(parent))
+    )
     problem: BaseException | None = None
     try:
         await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -40,12 +46,22 @@ async def _run(stack: Stack) -> int:
             await waiting
     finally:
         stop_wanted.set()
+        waiting.cancel()
         starting.cancel()
         await asyncio.wait({starting})
         was_killed = await _stop(stack, kill_wanted)
     if problem is not None:
         raise problem
     return KILLED if was_killed else 0
+
+
+async def _wait_for_either(*waits: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _stop(stack: Stack, kill_wanted: asyncio.Event) -> bool:

@@ -1,9 +1,10 @@
 """The data folder: everything of a local stack that outlives the processes.
 
-postgres/  valkey/  files/     what the service stores
-logs/                          one file for each process
-run/                           lock, stack.json, processes.json: only while it runs
-secret_key                     made once, readable by its owner only
+postgres/  valkey/  files/  what the service stores
+static/                     made again at each start
+logs/                       one file for each process
+run/                        lock, ports, and what runs now
+secret_key                  made once, readable by its owner only
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ class DataFolder:
         self.path = path
         self.run = path / "run"
         self.logs = path / "logs"
-        self.files = path / "files"
         self.postgres = path / "postgres"
         self.valkey = path / "valkey"
         self.secret_key = path / "secret_key"
@@ -44,8 +44,8 @@ class DataFolder:
             StackError: it cannot be written, or the disk is nearly full.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            for folder in (self.run, self.logs, self.files, self.valkey):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.run, self.logs, self.valkey):
                 folder.mkdir(mode=0o700, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.run):
                 pass

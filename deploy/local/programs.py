@@ -28,7 +28,7 @@ def service_environment(
     redis_url: str,
     model_port: int | None,
     secret_key_file: Path,
-    files_dir: Path,
+    data_dir: Path,
     environ: Mapping[str, str],
 ) -> dict[str, str]:
     """Give the settings of this stack; `run/stack.json` keeps them, so no secret is in it.
@@ -47,7 +47,7 @@ def service_environment(
         "ALLOWED_HOSTS": environ.get("ALLOWED_HOSTS") or ",".join(names),
         "PUBLIC_URL": environ.get("PUBLIC_URL") or f"http://{names[0]}:{port}",
         "DEBUG": environ.get("DEBUG") or "0",
-        "DATA_DIR": str(files_dir),
+        "DATA_DIR": str(data_dir),
         "LLM_BASE_URL": llm_url,
         "LLM_MODEL": environ.get("LLM_MODEL") or default_model,
         "LLM_ALLOW_LOOPBACK": "1",

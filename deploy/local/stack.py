@@ -61,7 +61,7 @@ class Stack:
             redis_url=redis_url,
             model_port=ports.get("model"),
             secret_key_file=self._folder.ensure_secret_key(),
-            files_dir=self._folder.files,
+            data_dir=self._folder.path,
             environ=self._environ,
         )
         programs = ServicePrograms(
@@ -78,12 +78,14 @@ class Stack:
 
     async def stop(self) -> None:
         """Stop everything: web, scheduler, workers, model server, Valkey, PostgreSQL."""
+        if self._reserved is not None:
+            self._reserved.close()
+        if not self._supervisor.has_children:
+            return
         self._console.say("Stopping …")
         await self._supervisor.stop_all()
         self._folder.stack_file.unlink(missing_ok=True)
-        if self._reserved is not None:
-            self._reserved.close()
-        self._console.say("Stopped. The data stays in " + str(self._folder.path))
+        self._console.say(f"Stopped. The data stays in {self._folder.path}")
 
     def kill(self) -> None:
         """Kill everything now."""

@@ -34,6 +34,11 @@ class Supervisor:
         self._records: dict[str, Record] = {}
         self._once: set[int] = set()
 
+    @property
+    def has_children(self) -> bool:
+        """Tell whether anything was started and not yet stopped."""
+        return bool(self._groups)
+
     def stop_leftovers(self) -> None:
         """Stop what an earlier supervisor, killed itself, left running; say so."""
         records = read_records(self._folder.read_json(self._folder.processes_file))

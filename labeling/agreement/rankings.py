@@ -90,9 +90,10 @@ def bradley_terry(
     ties (Ford 1957); see `BradleyTerry.groups`. `ridge` > 0 adds a normal prior of that
     precision on log strengths, which makes any data estimable, shrunk towards equality.
     Where Davidson's ν has no finite estimate (no ties, nothing but ties, or see
-    `is_tie_estimable`) the half-win model is used and `tie` is None. Intervals are Wald's; where comparisons name
-    clusters (items judged several times) the variance is the cluster-robust sandwich.
-    No comparisons: no strengths.
+    `is_tie_estimable`) the half-win model is used and `tie` is None. Intervals are Wald's;
+    where comparisons name clusters (items judged several times), and there are more of
+    these than parameters, the variance is the cluster-robust sandwich. No comparisons: no
+    strengths.
 
     >>> games = [Comparison("x", "y")] * 3 + [Comparison("y", "x")]
     >>> model = bradley_terry(games)

@@ -29,6 +29,11 @@ class GenerationRequest(Row):
     attempts = models.PositiveIntegerField(default=0, db_default=0)
     draws = models.PositiveIntegerField(default=0, db_default=0)
     rejections = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    turns_so_far = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        help_text="Answers to the first open turns of the current draw, paid for already.",
+    )
     next_attempt_at = models.DateTimeField(null=True)
     lease = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
@@ -51,11 +56,11 @@ class GenerationRequest(Row):
             ),
         ]
         indexes = [
-            # Serves the pump's claim.
+            # Serves the pump's claim: each project's head on an endpoint.
             models.Index(
-                fields=["endpoint", "-priority", "id"],
+                fields=["endpoint", "project", "-priority", "id"],
                 condition=Q(state=RequestState.PENDING.value),
-                name="generation_request_pending",
+                name="generation_request_heads",
             ),
             # Serves the sweep of lost workers.
             models.Index(

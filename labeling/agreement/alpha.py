@@ -134,20 +134,21 @@ def of_patterns(
     patterns: Patterns, *, level: Level, distance: Distance | None = None, seed: int = 0
 ) -> Disagreement:
     """Give the disagreement of units that share one stratum."""
+    level = Level(level)  # a plain string is welcome; an unknown one is not
     totals = count_values(patterns)
     n = sum(totals.values())
     if n == 0:
         return Disagreement(0.0, 0.0, 0)
     if distance is not None:
         return _by_distance(patterns, totals, distance, seed)
-    if level is Level.NOMINAL:
+    if level == Level.NOMINAL:
         observed = sum(units * nominal_within(pattern) for pattern, units in patterns)
         return Disagreement(observed, nominal_within(tuple(totals.items())), n)
-    if level is Level.ORDINAL:
+    if level == Level.ORDINAL:
         scale = mid_ranks(totals)
     else:
         scale = {value: _number(value) for value in totals}
-        if level is Level.RATIO:
+        if level == Level.RATIO:
             if min(scale.values()) < 0:
                 raise BadRatings("The ratio level has a true zero: values must not be negative.")
             return _by_distance(patterns, totals, distances.ratio, seed)

@@ -55,7 +55,7 @@ def alpha_interval(
     }
     population = sorted(kinds, key=stable_key)
     bounds = list(accumulate(kinds[kind] for kind in population))
-    metric = ratio if distance is None and level is Level.RATIO else distance
+    metric = ratio if distance is None and level == Level.RATIO else distance
     statistic = _Statistic(kinds, level, metric, seed)
     if statistic.full.alpha is None:
         return None

@@ -168,11 +168,11 @@ def labels_consensus(
         label: sum(label in value for value in values) for label in frozenset().union(*values)
     }
     tied = tuple(sorted(label for label, count in counts.items() if 2 * count == n))
-    least = n if tie_policy is TiePolicy.FIRST else n + 1
+    least = n if tie_policy == TiePolicy.FIRST else n + 1
     chosen = sorted(label for label, count in counts.items() if 2 * count >= least)
     sides = [max(count, n - count) / n for count in counts.values()]
     confidence = mean(sides) if sides else 1.0
-    undecided = bool(tied) and tie_policy is TiePolicy.NONE
+    undecided = bool(tied) and tie_policy == TiePolicy.NONE
     return Consensus(None if undecided else chosen, confidence, n, "label_majority", tied)
 
 

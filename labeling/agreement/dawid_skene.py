@@ -58,7 +58,7 @@ def dawid_skene(
     ratings: Iterable[Rating],
     *,
     classes: Sequence[Hashable] | None = None,
-    max_iterations: int = 200,
+    max_iterations: int = 100,
     tolerance: float = 1e-6,
 ) -> DawidSkene | None:
     """Fit class prevalences and every annotator's confusion matrix by EM.

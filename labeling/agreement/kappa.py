@@ -44,7 +44,7 @@ def cohen_kappa(
 
 
 def kappa_of_table(
-    table: Mapping[tuple[Hashable, Hashable], int],
+    table: Mapping[tuple[Any, Any], int],
     *,
     weights: Weights = Weights.NONE,
     order: Sequence[Any] | None = None,
@@ -66,9 +66,9 @@ def kappa_of_table(
     place = _places(rows.keys() | columns.keys(), weights, order)
 
     def weight(a: Hashable, b: Hashable) -> float:
-        if weights is Weights.NONE:
+        if weights == Weights.NONE:
             return float(a != b)
-        return float(abs(place[a] - place[b]) ** (2 if weights is Weights.QUADRATIC else 1))
+        return float(abs(place[a] - place[b]) ** (2 if weights == Weights.QUADRATIC else 1))
 
     expected = sum(weight(a, b) * p * q for a, p in rows.items() for b, q in columns.items())
     if expected == 0:
@@ -78,7 +78,7 @@ def kappa_of_table(
 
 
 def _places(values: Iterable[Any], weights: Weights, order: Sequence[Any] | None) -> dict[Any, int]:
-    if weights is Weights.NONE:
+    if weights == Weights.NONE:
         return {}
     found = set(values)
     try:

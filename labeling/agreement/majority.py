@@ -40,7 +40,7 @@ class Vote:
 
     def credit(self, truth: object) -> float:
         """Score the vote against the truth: 1, 0, or 1/k for one of k under SPLIT."""
-        if self.tied and self.policy is TiePolicy.SPLIT:
+        if self.tied and self.policy == TiePolicy.SPLIT:
             return 1 / len(self.tied) if truth in self.tied else 0.0
         return float(self.n > 0 and self.value is not None and self.value == truth)
 
@@ -72,7 +72,7 @@ def majority(
     leaders = _in_order([value for value, count in counts.items() if count == most], order)
     if len(leaders) == 1:
         return Vote(leaders[0], most / n, n, (), tie_policy)
-    chosen = leaders[0] if tie_policy is TiePolicy.FIRST else None
+    chosen = leaders[0] if tie_policy == TiePolicy.FIRST else None
     return Vote(chosen, most / n, n, leaders, tie_policy)
 
 

@@ -107,7 +107,7 @@ def bradley_terry(
     names = sorted({name for one in kept for name in (one.better, one.worse)})
     groups = strong_components(kept)
     n_ties = sum(one.tie for one in kept)
-    davidson = ties is TieModel.DAVIDSON and 0 < n_ties < len(kept)
+    davidson = ties == TieModel.DAVIDSON and 0 < n_ties < len(kept)
     if davidson and ridge <= 0:
         davidson = is_tie_estimable(kept)
     if not kept or (len(groups) > 1 and ridge <= 0):

@@ -175,6 +175,14 @@ def test_levels_refuse_values_they_cannot_read() -> None:
         alpha(from_rows([[-1, 1]]), level=Level.RATIO)
 
 
+def test_level_may_be_plain_text_but_not_any_text() -> None:
+    ratings = from_rows([[1, 2], [2, 2], [9, 9]])
+    for level in Level:
+        assert alpha(ratings, level=level.value) == alpha(ratings, level=level)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="cardinal"):
+        alpha(ratings, level="cardinal")  # type: ignore[arg-type]
+
+
 def test_sampled_chance_is_near_the_exact_one(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = Random(4)
     rows = [[base, base + rng.randrange(9)] for base in (rng.randrange(200) for _ in range(300))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
 from django import forms
@@ -17,10 +17,19 @@ from generation.kinds import EndpointKind, EndpointState, PolicyState
 from generation.models import Endpoint, Policy
 from generation.probe import probe
 
+if TYPE_CHECKING:  # Django's own classes are not generic at run time
+    EndpointFormBase = forms.ModelForm[Endpoint]
+    PolicyFormBase = forms.ModelForm[Policy]
+    EndpointAdminBase = admin.ModelAdmin[Endpoint]
+    PolicyAdminBase = admin.ModelAdmin[Policy]
+else:
+    EndpointFormBase = PolicyFormBase = forms.ModelForm
+    EndpointAdminBase = PolicyAdminBase = admin.ModelAdmin
+
 NEVER_SEEN = "Leave empty to keep the stored key."
 
 
-class EndpointForm(forms.ModelForm[Endpoint]):
+class EndpointForm(EndpointFormBase):
     """What an operator declares; the key goes in and never comes out."""
 
     key = forms.CharField(
@@ -33,18 +42,10 @@ class EndpointForm(forms.ModelForm[Endpoint]):
 
     class Meta:
         model = Endpoint
-        fields = [
-            "name",
-            "base_url",
-            "kind",
-            "model_revision",
-            "quantisation",
-            "max_model_len",
-            "max_in_flight",
-            "max_rpm",
-            "weight",
-            "timeout_s",
-        ]
+        fields = (
+            *("name", "base_url", "kind", "model_revision", "quantisation", "max_model_len"),
+            *("max_in_flight", "max_rpm", "weight", "timeout_s"),
+        )
 
     def clean_base_url(self) -> str:
         url = addresses.normalise_base_url(self.cleaned_data["base_url"])
@@ -70,7 +71,7 @@ class EndpointForm(forms.ModelForm[Endpoint]):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(admin.ModelAdmin[Endpoint]):
+class EndpointAdmin(EndpointAdminBase):
     form = EndpointForm
     list_display = (
         "name",
@@ -162,7 +163,7 @@ class EndpointAdmin(admin.ModelAdmin[Endpoint]):
         )
 
 
-class PolicyForm(forms.ModelForm[Policy]):
+class PolicyForm(PolicyFormBase):
     """A new policy; what is there already is only read."""
 
     class Meta:
@@ -184,7 +185,7 @@ class PolicyForm(forms.ModelForm[Policy]):
 
 
 @admin.register(Policy)
-class PolicyAdmin(admin.ModelAdmin[Policy]):
+class PolicyAdmin(PolicyAdminBase):
     """A policy is made once and never edited; it can be stopped."""
 
     form = PolicyForm

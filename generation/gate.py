@@ -80,7 +80,7 @@ _FILLER = (
 )
 _MADE_BY = re.compile(
     r"\b(?:i\s+(?:am|was|have\s+been)|i['’](?:m|ve\s+been)|i\s+am\s+an?\s+\w+)"
-    r"\s+(?:\w+\s+){0,6}?"
+    r"\s+(?:[\w-]+,?\s+){0,6}?"
     r"(?:created|made|developed|trained|built|designed|powered|provided)\s+by\s+(?:\w+\s+){0,2}?"
     rf"(?:{_MAKERS})\b",
     re.IGNORECASE,

@@ -3,10 +3,9 @@
 Pure. Input is the native object of DESIGN.md section 8 as plain Python values; every
 reader brings its records into that shape first. Beyond the pinned keys a row may have
 `gold` (question → right answer) and `parent` (the id of the item that it continues).
-Keys that are none of ours go into `metadata`, so that nothing is lost.
 
 Choices the pinned row leaves open: an `id` may be a whole number; a candidate may be a
-bare string; `license` is read as `licence`; a message may say `reasoning_content` or
+bare string; a message may say `reasoning_content` or
 `thinking` for `reasoning`; a candidate's text may be empty (a policy's failures are not
 hidden), a message's may not, unless it calls tools.
 """
@@ -45,7 +44,6 @@ FIELDS = (
     "gold",
     "parent",
 )
-SAME_FIELD = {"license": "licence"}
 REASONING = ("reasoning", "reasoning_content", "thinking")
 MESSAGE_KEYS = {"role", "content", "tool_calls", "tool_call_id", "name", *REASONING}
 CANDIDATE_KEYS = {"text", "turns", "policy", "tool_calls", *REASONING}
@@ -53,22 +51,24 @@ TURN_KEYS = {"text", "tool_calls", *REASONING}
 
 
 def build_item(
-    row: int, record: Mapping[str, Any], *, judgments: Iterable[Judgment] = ()
+    row: int, fields: Mapping[str, Any], *, judgments: Iterable[Judgment] = ()
 ) -> ItemRow:
-    """Return the item of one native record. Raises: BadValue, naming the field."""
-    fields, extras = _sorted_keys(record)
+    """Return the item of a native row whose keys are all among `FIELDS`.
+
+    A value of None is an absent one. Raises: BadValue, naming the field.
+    """
     messages = _messages_of(fields)
     n_open = _checked_open_turns(messages)
     candidates = _candidates(fields.get("candidates"), n_open)
     context = fields.get("context")
     context = None if context in (None, "") else checks.text(context, "context")
-    gold = fields.get("gold")
+    gold, metadata = fields.get("gold"), fields.get("metadata")
     return ItemRow(
         row=row,
         external_id=checks.identifier(fields.get("id"), "id"),
         messages=messages,
         context=context,
-        metadata=_metadata(fields.get("metadata"), extras),
+        metadata={} if metadata is None else checks.an_object(metadata, "metadata"),
         candidates=candidates,
         source=checks.short(fields.get("source"), "source"),
         licence=checks.short(fields.get("licence"), "licence"),
@@ -79,30 +79,6 @@ def build_item(
         content_hash=content_hash(messages=messages, context=context, candidates=candidates),
         judgments=tuple(judgments),
     )
-
-
-def _sorted_keys(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    fields: dict[str, Any] = {}
-    extras: dict[str, Any] = {}
-    for key, value in record.items():
-        ours = SAME_FIELD.get(key, key)
-        if ours not in FIELDS:
-            extras[key] = value
-        elif fields.get(ours) is None:
-            fields[ours] = value
-        elif value is not None:
-            raise BadValue(ours, f"is there twice, once as {key}")
-    return fields, extras
-
-
-def _metadata(value: Any, extras: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = {} if value is None else checks.an_object(value, "metadata")
-    for key, extra in extras.items():
-        checks.stored_text(key, "metadata")
-        if key in metadata:
-            raise BadValue(key, "is both in metadata and beside it")
-        metadata[key] = checks.storable(extra, key)
-    return metadata
 
 
 def _messages_of(fields: Mapping[str, Any]) -> tuple[Message, ...]:

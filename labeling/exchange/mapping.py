@@ -16,12 +16,13 @@ from typing import Any
 
 from labeling.errors import Invalid
 from labeling.exchange import checks
-from labeling.exchange.items import FIELDS, SAME_FIELD
+from labeling.exchange.items import FIELDS
 from labeling.exchange.source import parse_json
 
 NUMBERED = re.compile(r"(candidate|policy)_([1-9]\d?)")
 THEIR_CANDIDATE = re.compile(r"(?:candidate|response)(?:_?([1-9]\d?)|_([a-z]))")
 THEIR_POLICY = re.compile(r"(?:policy|model)(?:_?([1-9]\d?)|_([a-z]))")
+SAME_FIELD = {"license": "licence"}
 JSON_FIELDS = ("messages", "metadata", "candidates", "gold")
 OURS = (*FIELDS, "metadata.<name>", "candidate_<n>", "policy_<n>")
 

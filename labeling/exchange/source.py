@@ -81,9 +81,20 @@ def lines(stream: BinaryIO) -> Iterator[Record | BadRow]:
 
 def json_records(stream: BinaryIO, head: bytes) -> Iterator[Record | BadRow]:
     """Give the records of JSON Lines, or the elements of a file that is one JSON array."""
-    if head.removeprefix(BOM).lstrip().startswith(b"["):
-        return _array_elements(stream)
-    return lines(stream)
+    return _array_elements(stream) if _is_one_list(head) else lines(stream)
+
+
+def _is_one_list(head: bytes) -> bool:
+    """Tell a file that is one list from lines of JSON whose first happens to be a list."""
+    body = head.removeprefix(BOM).lstrip()
+    first, _, rest = body.partition(b"\n")
+    if not body.startswith(b"[") or not rest.strip():
+        return body.startswith(b"[")
+    try:
+        parse_json(first)
+    except BadValue:
+        return True
+    return False
 
 
 def _array_elements(stream: BinaryIO) -> Iterator[Record | BadRow]:
@@ -95,8 +106,8 @@ def _array_elements(stream: BinaryIO) -> Iterator[Record | BadRow]:
     cutter = _Cutter()
     while chunk := stream.read(CHUNK_BYTES):
         yield from cutter.feed(chunk)
-        if cutter.closed:
-            break
+    if cutter.more:
+        yield BadRow(cutter.row + 1, "file", "goes on after the end of the list")
     if not cutter.closed:
         yield BadRow(cutter.row + 1, "file", "ends in the middle of the list")
 
@@ -107,6 +118,7 @@ class _Cutter:
     def __init__(self) -> None:
         self.row = 0
         self.closed = False
+        self.more = False  # something stands after the end
         self._depth = 0
         self._in_string = False
         self._skip = 0  # bytes to step over: the one after a backslash
@@ -114,6 +126,9 @@ class _Cutter:
         self._too_long = False
 
     def feed(self, chunk: bytes) -> Iterator[Record | BadRow]:
+        if self.closed:
+            self.more = self.more or bool(chunk.strip())
+            return
         at, start = self._skip, 0
         self._skip = 0
         while not self.closed:
@@ -136,7 +151,9 @@ class _Cutter:
                     start = at
                     self.closed = self._depth == 0
                     yield from self._cut()
-        if not self.closed:
+        if self.closed:
+            self.more = bool(chunk[at:].strip())
+        else:
             self._skip = max(0, at - len(chunk))
             if self._depth:
                 self._keep(chunk[start:])

@@ -98,7 +98,7 @@ def question_consensus(
         raise BadAnswer("A consensus is about one item.")
     kind = question_type(question)
     order = next(iter(canonical_order(answers).values()), ())
-    context = _Context(question, order, tie_policy)
+    context = _Context(question, order, TiePolicy(tie_policy))
     latest = {answer.annotator: answer for answer in answers if answer.value is not None}
     values: dict[str | None, list[Any]] = {}
     for answer in latest.values():

@@ -64,6 +64,7 @@ def majority(
     >>> split.value is None, split.tied, split.credit("a")
     (True, ('a', 'b'), 0.5)
     """
+    tie_policy = TiePolicy(tie_policy)
     counts = Counter(value for value in values if not is_missing(value))
     n = counts.total()
     if n == 0:

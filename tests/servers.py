@@ -89,7 +89,7 @@ class ThrowAwayServers:
         self.cache = valkey.ValkeyServer(folder=self.folder / "valkey", port=pick_port())
         self._database_dir = self.folder / "postgres"
         self._running: list[RunningProgram] = []
-        self._socket_dir: Path | None = None
+        self._server: postgres.PostgresServer | None = None
 
     def environment(self) -> dict[str, str]:
         """Give what settings need, before anything runs."""
@@ -112,7 +112,7 @@ class ThrowAwayServers:
         (self.folder / "files").mkdir()
         self.cache.folder.mkdir()
         server = postgres.prepare_server(self._database_dir)
-        self._socket_dir = server.socket_dir
+        self._server = server
         database = RunningProgram(server.program(**TEST_SETTINGS), self.folder / "postgres.log")
         cache = RunningProgram(self.cache.program(), self.folder / "valkey.log")
         self._running = [cache, database]
@@ -125,9 +125,9 @@ class ThrowAwayServers:
         for running in self._running:
             running.stop()
         self._running = []
-        for folder in (self.folder, self._socket_dir):
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+        if self._server is not None:
+            self._server.remove_socket_dir()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def remove_forgotten_folders() -> None:

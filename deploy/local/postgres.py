@@ -80,6 +80,10 @@ class PostgresServer:
         """Give the address of any database of this cluster."""
         return f"postgresql://{ROLE}@/{database}?host={self.socket_dir}"
 
+    def remove_socket_dir(self) -> None:
+        """Remove the socket's folder once the server has stopped."""
+        shutil.rmtree(self.socket_dir, ignore_errors=True)
+
     def program(self, **settings: str) -> Program:
         """Describe the server process; `settings` go before the usual ones."""
         options = [

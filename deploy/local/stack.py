@@ -39,6 +39,7 @@ class Stack:
         self._environ = environ
         self._supervisor = Supervisor(folder, console)
         self._reserved: socket.socket | None = None
+        self._database: postgres.PostgresServer | None = None
 
     async def start(self) -> None:
         """Start everything, in order, and print where it is to be found.
@@ -85,6 +86,8 @@ class Stack:
         self._console.say("Stopping …")
         await self._supervisor.stop_all()
         self._folder.stack_file.unlink(missing_ok=True)
+        if self._database is not None:
+            self._database.remove_socket_dir()
         self._console.say(f"Stopped. The data stays in {self._folder.path}")
 
     def kill(self) -> None:
@@ -106,6 +109,7 @@ class Stack:
         is_new = not (self._folder.postgres / "PG_VERSION").exists()
         self._console.say("Making the database …" if is_new else "Starting PostgreSQL …")
         database = await asyncio.to_thread(postgres.prepare_server, self._folder.postgres)
+        self._database = database
         (postgres_child,) = await self._supervisor.start_group([database.program()])
         cache = valkey.ValkeyServer(folder=self._folder.valkey, port=valkey_port)
         (valkey_child,) = await self._supervisor.start_group([cache.program()])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -17,11 +19,13 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
+def data_dir(tmp_path: Path) -> Iterator[Path]:
     """Give a place for a cluster; the parent is closed to others, as a home folder is."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    return closed / "postgres"
+    yield closed / "postgres"
+    socket_dir = postgres.address_of(closed / "postgres").partition("host=")[2]
+    shutil.rmtree(socket_dir, ignore_errors=True)
 
 
 def start(server: postgres.PostgresServer, log: Path) -> RunningProgram:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from typing import Protocol
 
-TONES = (
+_TONES = (
     "amber azure birch brass bright bronze calm cedar cherry clear clever clover cobalt copper "
     "coral cosmic crisp daring dawn deep eager early ember fair fern flint gentle ginger golden "
     "granite happy hazel honest indigo ivory jade jolly keen kind lilac lively lucky lunar maple "
     "merry mild misty noble nimble olive opal pearl plucky quick quiet rapid rosy ruby sage "
     "silver solar steady"
-).split()  # noqa: SIM905
-ANIMALS = (
+)
+_ANIMALS = (
     "alpaca badger beaver bee bison bluebird bunting cat chough crane cricket curlew deer dolphin "
     "dove duck egret eider falcon ferret finch fox gannet gecko gibbon goldfinch hare heron hoopoe "
     "ibex ibis jackdaw jay kestrel kingfisher kiwi koala lark lemur linnet lynx magpie marmot "
     "marten mole newt oriole osprey otter owl panda partridge penguin pika plover puffin quail "
     "raven robin seal sparrow starling swallow swift"
-).split()  # noqa: SIM905
+)
+TONES, ANIMALS = _TONES.split(), _ANIMALS.split()
 FIRST_NUMBER, LAST_NUMBER = 10, 99
 
 

@@ -208,7 +208,5 @@ class Desk(Row):
                 condition=Q(waiting_since__isnull=False, closed_at__isnull=True),
                 name="desk_waiting",
             ),
-            models.Index(
-                fields=["seen_at"], condition=Q(closed_at__isnull=True), name="desk_seen"
-            ),
+            models.Index(fields=["seen_at"], condition=Q(closed_at__isnull=True), name="desk_seen"),
         ]

@@ -118,7 +118,9 @@ class Annotator(Row):
     """Who answers: human, model or external, with a user or without."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="annotators")
-    user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="annotators")
+    user = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, related_name="annotators"
+    )
     pseudonym = models.CharField(max_length=80)
     kind = models.CharField(
         max_length=16, choices=choices(AnnotatorKind), default=AnnotatorKind.HUMAN.value

@@ -5,3 +5,8 @@ from django.apps import AppConfig
 
 class WorkersConfig(AppConfig):
     name = "workers"
+
+    def ready(self) -> None:
+        from workers import doorbell
+
+        doorbell.install()

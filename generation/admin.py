@@ -26,6 +26,12 @@ else:
     EndpointFormBase = PolicyFormBase = forms.ModelForm
     EndpointAdminBase = PolicyAdminBase = admin.ModelAdmin
 
+DECLARED = (
+    *("name", "base_url", "kind", "model_revision", "quantisation", "max_model_len"),
+    *("max_in_flight", "max_rpm", "weight", "timeout_s"),
+)
+"""What an operator may set; the admin's own form class has the read-only fields too."""
+
 NEVER_SEEN = "Leave empty to keep the stored key."
 
 
@@ -42,10 +48,7 @@ class EndpointForm(EndpointFormBase):
 
     class Meta:
         model = Endpoint
-        fields = (
-            *("name", "base_url", "kind", "model_revision", "quantisation", "max_model_len"),
-            *("max_in_flight", "max_rpm", "weight", "timeout_s"),
-        )
+        fields = DECLARED
 
     def clean_base_url(self) -> str:
         url = addresses.normalise_base_url(self.cleaned_data["base_url"])
@@ -119,7 +122,7 @@ class EndpointAdmin(EndpointAdminBase):
         return False
 
     def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
-        values = {name: form.cleaned_data[name] for name in form.Meta.fields}
+        values = {name: form.cleaned_data[name] for name in DECLARED}
         row = operations.save_endpoint(
             **{**values, "kind": EndpointKind(values["kind"])},
             key=form.key_wanted(),

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deploy.local import postgres, valkey
@@ -134,7 +135,8 @@ def remove_forgotten_folders() -> None:
     """Delete the folders of test runs that were killed; their servers died with them."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(postgres.locate_socket_dir(folder / "postgres"), ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -145,6 +147,8 @@ if MARK not in os.environ:
     os.environ.update(_servers.environment())
     os.environ[MARK] = str(os.getpid())
     atexit.register(_servers.stop)
+    # A run that is told to end (a time-out of CI) ends as with Ctrl-C: it cleans up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

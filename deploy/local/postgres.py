@@ -108,8 +108,13 @@ class PostgresServer:
 
 def address_of(data_dir: Path) -> str:
     """Give the address that Quorum's database of a data folder has, or is going to have."""
-    folder = _locate_socket_folder(data_dir, _choose_user(data_dir))
-    return f"postgresql://{ROLE}@/{DATABASE}?host={folder}"
+    return f"postgresql://{ROLE}@/{DATABASE}?host={locate_socket_dir(data_dir)}"
+
+
+def locate_socket_dir(data_dir: Path) -> Path:
+    """Locate the folder of the Unix socket of a data folder, whether it exists or not."""
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:10]
+    return _reachable_temp(_choose_user(data_dir)) / f"quorum-{os.geteuid()}-{name}"
 
 
 def prepare_server(data_dir: Path) -> PostgresServer:
@@ -195,14 +200,9 @@ def _give_to(folder: Path, run_as: RunAs | None) -> None:
                 os.lchown(path, run_as.uid, run_as.gid)
 
 
-def _locate_socket_folder(data_dir: Path, run_as: RunAs | None) -> Path:
-    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:10]
-    return _reachable_temp(run_as) / f"quorum-{os.geteuid()}-{name}"
-
-
 def _make_socket_folder(data_dir: Path, run_as: RunAs | None) -> Path:
     """Make the folder of the Unix socket: short, reachable, and closed to others."""
-    folder = _locate_socket_folder(data_dir, run_as)
+    folder = locate_socket_dir(data_dir)
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
     allowed = {os.geteuid()} | ({run_as.uid} if run_as else set())

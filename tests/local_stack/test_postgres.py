@@ -24,8 +24,7 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     yield closed / "postgres"
-    socket_dir = postgres.address_of(closed / "postgres").partition("host=")[2]
-    shutil.rmtree(socket_dir, ignore_errors=True)
+    shutil.rmtree(postgres.locate_socket_dir(closed / "postgres"), ignore_errors=True)
 
 
 def start(server: postgres.PostgresServer, log: Path) -> RunningProgram:

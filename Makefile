@@ -34,7 +34,7 @@ check: install-dev  ## lint, types, import rules, migrations, system checks
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy .
 	$(VENV)/lint-imports
-	$(VENV)/python manage.py makemigrations --check --dry-run
+	$(VENV)/python -m tests.servers $(VENV)/python manage.py makemigrations --check --dry-run
 	$(VENV)/python manage.py check
 
 format: install-dev  ## put the code into its usual form

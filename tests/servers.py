@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,3 +164,20 @@ def pytest_unconfigure() -> None:
     """Stop the servers, whatever became of the tests."""
     if _servers is not None:
         _servers.stop()
+
+
+def main(command: list[str]) -> int:
+    """Run any command on throw-away servers: `python -m tests.servers COMMAND …`."""
+    if _servers is None:
+        raise SystemExit("tests.servers runs already; its environment is set.")
+    try:
+        _servers.start()
+        return subprocess.run(command).returncode
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        _servers.stop()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,8 +1,10 @@
 """Why: the columns of each format, so that every split and both file types agree.
 
 Pure. JSON Lines holds nested values as they are. Parquet gives messages as lists of
-structs; values without a fixed shape (tool calls, metadata, values …) are Parquet's own
-JSON type, which `datasets` decodes and other readers see as JSON text.
+structs; values without a fixed shape (metadata, values …) are Parquet's own JSON type,
+which `datasets` decodes and other readers see as JSON text. Where tool calls occur,
+every message is such a value: `datasets` 5.2 looks at the first element of a list only
+to see if there is something to decode, and a first message hardly ever calls a tool.
 """
 
 from __future__ import annotations
@@ -101,6 +103,10 @@ class Observed:
             if len(message) > 2:
                 self.message_keys.update(dict.fromkeys(message))
 
+    @property
+    def has_tool_calls(self) -> bool:
+        return "tool_calls" in self.message_keys
+
     def final(self, columns: Mapping[str, str]) -> dict[str, str]:
         """Return the columns that are written: `margin` only if every row has one."""
         drop = self.margin_missing or not self.n_rows
@@ -110,34 +116,34 @@ class Observed:
 def schema_of(columns: Mapping[str, str], observed: Observed, *, stored: bool) -> pa.Schema:
     """Return the Parquet schema; with `stored`, JSON as the text that it is stored as."""
     as_json = pa.string() if stored else pa.json_()
-    optional = sorted(set(observed.message_keys) - {"role", "content"})
-    keys = [(k, pa.list_(as_json) if k == "tool_calls" else pa.string()) for k in optional]
-    messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), *keys]))
+    messages = pa.list_(as_json if observed.has_tool_calls else _message_type(observed))
     kinds = SCALARS | {MESSAGES: messages, MESSAGES_LIST: pa.list_(messages), JSON: as_json}
     return pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
 
 
-def as_stored(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+def _message_type(observed: Observed) -> pa.DataType:
+    optional = sorted(set(observed.message_keys) - {"role", "content"})
+    return pa.struct([(key, pa.string()) for key in ("role", "content", *optional)])
+
+
+def as_stored(
+    row: Mapping[str, Any], columns: Mapping[str, str], observed: Observed
+) -> dict[str, Any]:
     """Return a row for the `stored` schema: free-form values as JSON text."""
     out: dict[str, Any] = {}
     for name, kind in columns.items():
         value = row.get(name)
-        if kind == JSON:
-            out[name] = None if value is None else _dump(value)
-        elif kind == MESSAGES:
-            out[name] = _stored_messages(value)
-        elif kind == MESSAGES_LIST:
-            out[name] = [_stored_messages(messages) for messages in row[name]]
+        if value is None:
+            out[name] = None
+        elif kind == JSON:
+            out[name] = _dump(value)
+        elif kind == MESSAGES and observed.has_tool_calls:
+            out[name] = [_dump(message) for message in value]
+        elif kind == MESSAGES_LIST and observed.has_tool_calls:
+            out[name] = [[_dump(message) for message in messages] for messages in value]
         else:
             out[name] = value
     return out
-
-
-def _stored_messages(messages: Any) -> list[dict[str, Any]]:
-    return [
-        m | {"tool_calls": [_dump(call) for call in m["tool_calls"]]} if "tool_calls" in m else m
-        for m in messages
-    ]
 
 
 def _dump(value: Any) -> str:

@@ -210,7 +210,7 @@ def _write_parquet(
     stored = schema_of(columns, observed, stored=True)
     with pq.ParquetWriter(pa.PythonFile(file, mode="w"), schema, compression="zstd") as writer:
         for group in _groups(spool):
-            pylist = [as_stored(json.loads(line), columns) for line in group]
+            pylist = [as_stored(json.loads(line), columns, observed) for line in group]
             writer.write_table(pa.Table.from_pylist(pylist, schema=stored).cast(schema))
             n_rows += len(group)
     return n_rows

@@ -91,9 +91,9 @@ class ExportQuestion:
 class ExportOptions:
     """How a training set is made.
 
-    `question`: the one to learn from; None takes the first of a type that the format
-        can use, in the format's order of types. One question per export, so that
-        margins and labels mean the same in every row.
+    `question`: the one to learn from; None takes, for each item, the first on which it
+        has a consensus, in the format's order of types. `reward` takes one question for
+        all items, so that margins mean the same in every row.
     `min_confidence`: items below it give no row; an unmeasured confidence passes.
     `pairs`: of a ranking or ratings, "all" strictly ordered pairs or "best_worst".
     `min_gap`: of two ratings, the least difference that makes a pair.

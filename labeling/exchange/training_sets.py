@@ -1,16 +1,16 @@
 """Why: the rows of each training format (TRL's column names), and of the raw export.
 
 Pure. One function per format makes the rows of one item or raises `Dropped`; `rows`
-runs it over all items and keeps the tally. Formats and the questions they learn from,
-the first that the project asks:
+runs it over all items and keeps the tally. Formats and the types of questions they learn
+from: of each item the first on which it has a consensus.
 
 sft         what people wrote (`edit`), where they wrote anything; else the best candidate
             by preference, ranking or rating. An edited turn whose text is unchanged keeps
             the candidate's reasoning and tool calls. Columns prompt + completion.
 preference  preference, ranking, rating per candidate; prompt + chosen + rejected. Ties and
             neither give no row.
-reward      the same pairs with the prompt inside chosen and rejected; `margin` (mean
-            strength, or difference of ratings) if every row has one.
+reward      the same pairs, of one question for all items, the prompt inside chosen and
+            rejected; `margin` (mean strength, difference of ratings) if every row has one.
 kto         rating per candidate (good from `good_from`), label per candidate
             (`good_labels`), preference (winner good, others bad; neither: all bad),
             ranking (first group good, last bad); prompt + completion + label.
@@ -32,9 +32,10 @@ from labeling.exchange.tally import Dropped, Tally
 from labeling.exchange.verdicts import (
     COMPARABLE,
     NoUsableQuestion,
-    chosen_question,
     pairs_of,
+    question_for,
     settled,
+    usable_questions,
     verdict_of,
 )
 
@@ -71,12 +72,13 @@ def _rows_of_item(format: str, options: ExportOptions) -> Callable[[ExportItem, 
     if format == "raw":
         return lambda item, tally: _raw(item, options)
     if format == "sft":
-        chosen_question(options, ("edit", *COMPARABLE))
+        usable_questions(options, ("edit", *COMPARABLE))
         return lambda item, tally: _sft(item, options, tally)
     make, types = PAIRED[format]
-    question = chosen_question(options, types)
-    assert question is not None
-    return lambda item, tally: make(item, options, question, tally)
+    questions = usable_questions(options, types)
+    if format == "reward":
+        questions = questions[:1]  # a margin means the same in every row
+    return lambda item, tally: make(item, options, question_for(item, questions), tally)
 
 
 def _check_options(format: str, options: ExportOptions) -> None:
@@ -179,11 +181,12 @@ Answer = tuple[tuple[Turn, ...], str | None, float | None]
 
 def _demonstrations(item: ExportItem, options: ExportOptions) -> list[Answer]:
     """Return what people wrote: the settled one, else everybody's, in the order given."""
-    question = None
-    if options.question is None or _type_of(options, options.question) == "edit":
-        question = chosen_question(options, ("edit",), needed=False)
-    if question is None:
+    if options.question is not None and _type_of(options, options.question) != "edit":
         return []
+    asked = usable_questions(options, ("edit",), needed=False)
+    if not asked:
+        return []
+    question = asked[0]
     view = item.consensus.get(question.name)
     if view is not None and view.value is not None:
         return [_written(item, view.value, view.confidence)]
@@ -215,9 +218,10 @@ def _best_answer(item: ExportItem, options: ExportOptions) -> Answer:
     named = None if options.question is None else _type_of(options, options.question)
     if named == "edit":
         raise Dropped("no_answer")
-    question = chosen_question(options, COMPARABLE, needed=options.question is not None)
-    if question is None:
+    asked = usable_questions(options, COMPARABLE, needed=False)
+    if not asked:
         raise Dropped("no_answer")
+    question = question_for(item, asked)
     verdict = verdict_of(item, question, options)
     if verdict.all_bad:
         raise Dropped("neither")

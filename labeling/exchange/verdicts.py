@@ -49,29 +49,37 @@ class Pair:
     margin: float | None
 
 
-def chosen_question(
+def usable_questions(
     options: ExportOptions, types: Sequence[str], *, needed: bool = True
-) -> ExportQuestion | None:
-    """Return the question to learn from: the named one, or the first of the best type.
+) -> tuple[ExportQuestion, ...]:
+    """Return the questions to learn from, best type first; the named one alone.
 
     Raises: NoUsableQuestion, if the named one does not fit or (when needed) there is none.
     """
     usable = [q for q in options.questions if q.type in types and _about_candidates(q)]
     if options.question is not None:
-        for question in usable:
-            if question.name == options.question:
-                return question
-        raise NoUsableQuestion(
-            f"The question {options.question!r} is not one of type {', '.join(types)}.",
-            fields={"question": "cannot be exported in this format"},
-        )
-    usable.sort(key=lambda q: types.index(q.type))
+        named = tuple(q for q in usable if q.name == options.question)
+        if not named:
+            raise NoUsableQuestion(
+                f"The question {options.question!r} is not one of type {', '.join(types)}.",
+                fields={"question": "cannot be exported in this format"},
+            )
+        return named
     if needed and not usable:
         raise NoUsableQuestion(
             f"This format needs a question of type {', '.join(types)}.",
             fields={"format": "the project asks no question that it could be made of"},
         )
-    return usable[0] if usable else None
+    return tuple(sorted(usable, key=lambda q: types.index(q.type)))
+
+
+def question_for(item: ExportItem, questions: Sequence[ExportQuestion]) -> ExportQuestion:
+    """Return the first question on which the item has a consensus, else the first."""
+    for question in questions:
+        view = item.consensus.get(question.name)
+        if view is not None and view.value is not None:
+            return question
+    return questions[0]
 
 
 def _about_candidates(question: ExportQuestion) -> bool:

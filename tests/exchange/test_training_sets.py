@@ -199,6 +199,13 @@ def test_question_can_be_named_and_types_are_tried_in_order():
     assert [r["label"] for r in made] == [False, True]
 
 
+def test_item_without_a_consensus_on_the_first_question_falls_back_except_for_margins():
+    rated = item(consensus={"quality": {"c1": 1, "c2": 5}})
+    made, _ = make("preference", rated, questions=[QUALITY, BETTER])
+    assert made[0]["chosen"] == said("by c2")
+    assert make("reward", rated, questions=[QUALITY, BETTER])[1].dropped == {"no_consensus": 1}
+
+
 @pytest.mark.parametrize("format", [f for f in FORMATS if f != "raw"])
 def test_format_without_a_question_to_learn_from_is_refused(format):
     per_task = ExportQuestion("mood", "rating", min=1, max=5)

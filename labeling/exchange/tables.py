@@ -2,13 +2,14 @@
 
 Pure. CSV: the delimiter is a comma, a semicolon or a tab, whichever cuts the heading
 into the most columns; quotes are doubled to escape; a cell may span lines. Rows are
-counted as a spreadsheet counts them: the heading is row 1. An empty cell is an absent
+counted as a spreadsheet counts them: the heading is row 1, and empty lines count. An empty cell is an absent
 value. Parquet is read by record batches; its rows are counted from 1.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -19,6 +20,7 @@ from labeling.exchange.rows import BadRow
 from labeling.exchange.source import BOM, MAX_RECORD_BYTES, TOO_LONG, UnreadableFile
 
 DELIMITERS = ",;\t"
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of such bytes
 BATCH_ROWS = 128
 # The limit is the process's and 128 KiB by default, less than one long answer.
 csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_BYTES))
@@ -78,9 +80,9 @@ def _csv_records(
             row += 1
             yield BadRow(row, "line", _csv_reason(error))
             continue
+        row += 1
         if not cells:
             continue
-        row += 1
         bad = _bad_cells(cells, heading)
         yield BadRow(row, *bad) if bad else (row, dict(zip(heading, cells, strict=True)))
 
@@ -98,7 +100,7 @@ def _bad_cells(cells: list[str], heading: list[str]) -> tuple[str, str] | None:
     if len(cells) != len(heading):
         return "line", f"has {len(cells)} cells, and the heading has {len(heading)}"
     for name, cell in zip(heading, cells, strict=True):
-        if any("\udc80" <= c <= "\udcff" for c in cell):
+        if NOT_UTF8.search(cell):
             return name, "is not valid UTF-8"
         if len(cell) > MAX_RECORD_BYTES:
             return name, TOO_LONG

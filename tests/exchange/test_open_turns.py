@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling.exchange import rows, splits, tally
 from labeling.exchange.rows import Message, as_dict, n_open_turns, open_turns, split_at_open_turns
 
 LETTERS = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
@@ -69,3 +72,10 @@ def test_prompt_ends_at_the_first_open_turn(letters, prompt, following):
     messages, later = split_at_open_turns(talk(letters))
     assert messages == tuple(talk(prompt))
     assert list(later) == following
+
+
+@pytest.mark.parametrize("module", [rows, splits, tally])
+def test_examples_in_docstrings_hold(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed

@@ -96,6 +96,11 @@ def test_csv_bad_rows_are_counted_as_a_spreadsheet_counts():
     ]
 
 
+def test_csv_empty_lines_count_as_rows_and_are_left_out():
+    rows = read("prompt\n\na\n\n\nb\n", filename="a.csv")
+    assert [row.row for row in rows] == [3, 6]
+
+
 def test_csv_quote_that_never_closes_is_reported():
     rows = read('prompt\nHi\n"and then\nnothing\n', filename="a.csv")
     assert isinstance(rows[0], ItemRow)

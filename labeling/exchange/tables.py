@@ -2,8 +2,9 @@
 
 Pure. CSV: the delimiter is a comma, a semicolon or a tab, whichever cuts the heading
 into the most columns; quotes are doubled to escape; a cell may span lines. Rows are
-counted as a spreadsheet counts them: the heading is row 1, and empty lines count. An empty cell is an absent
-value. Parquet is read by record batches; its rows are counted from 1.
+counted as a spreadsheet counts them: the heading is row 1, and empty lines count. An
+empty cell is an absent value. Parquet is read by record batches; its rows are counted
+from 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why: names the app; nothing happens at start."""
+"""Why: names the app and hangs up its doorbells."""
 
 from django.apps import AppConfig
 
@@ -6,3 +6,8 @@ from django.apps import AppConfig
 class LabelingConfig(AppConfig):
     name = "labeling"
     verbose_name = "Labeling"
+
+    def ready(self) -> None:
+        from labeling.live import doorbells
+
+        doorbells.register()

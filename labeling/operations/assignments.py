@@ -49,14 +49,16 @@ class Progress:
 class Hand:
     """What a desk gets back: new tasks, its progress, and why it holds fewer than it wants.
 
-    `may_find_more`: the claim came back short though nothing forbids more, so slots may
-    be open that somebody had locked, or below the frontier: `claim_tasks(rescan=True)`.
+    `may_find_more`: the claim came back short though nothing forbids more; slots may be
+    open below the frontier: `claim_tasks(rescan=True)`. `is_contended`, of a rescan: a slot
+    is open that the annotator may take and somebody has locked just now; ask once more.
     """
 
     tasks: tuple[Task, ...]
     progress: Progress
     idle: IdleReason | None
     may_find_more: bool = False
+    is_contended: bool = False
 
 
 def claim_tasks(*, enrolment_id: int, want: int, rescan: bool = False) -> Operation[Hand]:
@@ -260,14 +262,15 @@ def commit_and_claim(
         "rescan": rescan,
         "uids": [str(uuid7()) for _ in range(want)],
     }
-    results = yield Step((*before, Statement("claim", params), progress), last=True)
-    rows = results[-2]
+    look = (Statement("has_head", params),) if rescan else ()
+    results = yield Step((*before, Statement("claim", params), *look, progress), last=True)
     [state] = results[-1]
+    rows = results[len(before)]
     tasks = tuple(build_task(row, project=desk, questions=questions) for row in rows)
-    is_short = state["n_held"] < want
-    idle = idle_reason(state) if is_short else None
-    hand = Hand(tasks, progress_of(state), idle, is_short and idle is IdleReason.NO_WORK)
-    return hand, results
+    idle = idle_reason(state) if state["n_held"] < want else None
+    is_short = idle is IdleReason.NO_WORK
+    is_contended = is_short and rescan and results[-2][0]["found"]
+    return Hand(tasks, progress_of(state), idle, is_short, is_contended), results
 
 
 def progress_of(state: Row) -> Progress:

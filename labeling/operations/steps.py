@@ -24,14 +24,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A named statement of operations/sql/desk.sql and its parameters."""
+    """A named statement of a file of operations/sql/ and its parameters."""
 
     name: str
     params: Mapping[str, Any]
+    file: str = "desk"
 
     @property
     def text(self) -> str:
-        return sql.statements("desk")[self.name]
+        return sql.statements(self.file)[self.name]
 
 
 @dataclass(frozen=True, slots=True)

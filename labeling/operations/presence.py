@@ -1,0 +1,82 @@
+"""Why: who is at which desk, who waits for work, and whose leases hold on.
+
+Generators for operations/drivers.py; statements in sql/presence.sql. A desk is named by
+its `uid`. One beat and one renewal serve all desks of a web process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labeling.operations.steps import Operation, Outcome, Statement, Step
+
+GRACE_S = 10
+"""How long a cleanly closed desk's tasks wait for a reload."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskNews:
+    """What a beat found out about one desk."""
+
+    uid: str
+    may_stay: bool
+    standing: tuple[str, str, int]
+    """Enrolment state, project state, question set: a desk looks again when it changes."""
+
+
+def open_desk(*, uid: str, enrolment_id: int, process: str, want: int) -> Operation[None]:
+    """Write down that somebody sat down."""
+    params = {"uid": uid, "enrolment": enrolment_id, "process": process, "want": want}
+    yield Step((_statement("open_desk", params),), last=True)
+    return Outcome(None)
+
+
+def set_desk(*, uid: str, want: int, waits: bool) -> Operation[None]:
+    """Write down what a desk wants, and put it in the line for work or take it out."""
+    yield Step((_statement("set_desk", {"uid": uid, "want": want, "waits": waits}),), last=True)
+    return Outcome(None)
+
+
+def close_desk(*, uid: str, is_clean: bool) -> Operation[None]:
+    """Write down that somebody left; after a clean close their tasks return soon."""
+    params = {"uid": uid, "is_clean": is_clean, "grace_s": GRACE_S}
+    yield Step((_statement("close_desk", params),), last=True)
+    return Outcome(None)
+
+
+def beat_desks(*, uids: Sequence[str], enrolments: Sequence[int]) -> Operation[list[DeskNews]]:
+    """Mark a process's desks as seen, renew their leases, and learn what changed for them."""
+    [rows, _] = yield Step(
+        (
+            _statement("beat", {"uids": list(uids)}),
+            _statement("renew", {"enrolments": list(enrolments)}),
+        ),
+        last=True,
+    )
+    return Outcome(
+        [
+            DeskNews(
+                uid=str(row["uid"]),
+                may_stay=row["may_stay"],
+                standing=(row["enrolment_state"], row["project_state"], row["questions_id"]),
+            )
+            for row in rows
+        ]
+    )
+
+
+def wake_desks(*, project_id: int, n: int) -> Operation[list[str]]:
+    """Take up to n desks out of the line, longest-waiting first, and return their uids."""
+    [rows] = yield Step((_statement("wake", {"project": project_id, "n": n}),), last=True)
+    return Outcome([str(row["uid"]) for row in rows])
+
+
+def forget_desks() -> Operation[None]:
+    """Close the desks of web processes that died, and drop old rows."""
+    yield Step((_statement("forget_desks", {}),), last=True)
+    return Outcome(None)
+
+
+def _statement(name: str, params: dict[str, object]) -> Statement:
+    return Statement(name, params, file="presence")

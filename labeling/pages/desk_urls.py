@@ -1,5 +1,9 @@
 """Addresses of the annotator's desk."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from labeling.pages.desk import desk
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("desk/<slug:slug>/", desk, name="desk"),
+]

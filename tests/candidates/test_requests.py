@@ -125,9 +125,7 @@ def test_no_more_is_leased_than_the_endpoint_takes() -> None:
     assert claim(world, worker="ben") == []
 
 
-@pytest.mark.parametrize(
-    "state", [ProjectState.DRAFT, ProjectState.PAUSED, ProjectState.FINISHED]
-)
+@pytest.mark.parametrize("state", [ProjectState.DRAFT, ProjectState.PAUSED, ProjectState.FINISHED])
 def test_only_active_projects_are_generated(world: World, state: ProjectState) -> None:
     world.add_items(2)
     candidates.request_candidates(project_id=world.project.pk)

@@ -126,8 +126,8 @@ def withdraw_policy(*, workspace: Workspace, policy: Policy, actor: Actor) -> No
         )
 
 
-def policy_for(*, workspace: Workspace, name: str, actor: Actor) -> Policy:
-    """Return an active policy that the workspace may use.
+def policy_for(*, workspace: Workspace, name: str, actor: Actor, path: str = "policy") -> Policy:
+    """Return an active policy that the workspace may use; `path` is where it was named.
 
     A command may name any policy, and gives the workspace access by that.
 
@@ -139,7 +139,8 @@ def policy_for(*, workspace: Workspace, name: str, actor: Actor) -> Policy:
         policies = policies.filter(pk__in=granted)
     policy = policies.first()
     if policy is None:
-        raise NoSuchPolicy(f"The workspace has no active policy called “{name[:100]}”.")
+        why = f"The workspace has no active policy called “{name[:100]}”."
+        raise NoSuchPolicy(why, fields={path: why})
     if actor.user is None:
         grant_policy(workspace=workspace, policy=policy, actor=actor)
     return policy

@@ -109,6 +109,18 @@ def update_profile(*, user: User, name: str, time_zone: str, actor: Actor) -> No
     record(actor=actor, action="user.updated", subject=user, after={"time_zone": user.time_zone})
 
 
+@transaction.atomic
+def set_ops(*, user: User, is_ops: bool, actor: Actor) -> None:
+    """Make a user one of those who see and steer the fleet, or no more."""
+    if user.is_ops == is_ops:
+        return
+    user.is_ops = is_ops
+    user.save(update_fields=["is_ops"])
+    record(actor=actor, action="user.ops_set", subject=user, after={"is_ops": is_ops})
+    if not is_ops:
+        bus.publish(UserShutOut(user.pk))
+
+
 def shut_out(*, user: User, actor: Actor) -> int:
     """Deactivate (ban) a user everywhere; returns how many tasks came back."""
     with transaction.atomic():

@@ -30,3 +30,34 @@ WITH lacking_nothing AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM opened), (SELECT coalesce(sum(n_open), 0)::bigint FROM opened),
        (SELECT state FROM labeling_project WHERE id = %(project)s)
+
+-- name: change_overlap
+-- Gives a batch of unfinished items the project's overlap, but no item fewer places than
+-- are taken (invariant 1). One whose answers suffice is done; one with more room than
+-- before takes a new place, so that no annotator's frontier hides it.
+-- (`batch` reads what it locked; another look at the table would read the snapshot.)
+WITH batch AS MATERIALIZED (
+    SELECT i.id, i.overlap, greatest(p.overlap, i.n_taken, 1) AS wanted
+      FROM labeling_item i
+      JOIN labeling_project p ON p.id = i.project_id
+     WHERE i.project_id = %(project)s AND i.id > %(after)s
+       AND i.state IN ('waiting', 'ready', 'blocked')
+     ORDER BY i.id
+     LIMIT %(limit)s
+       FOR NO KEY UPDATE OF i
+), changed AS (
+    UPDATE labeling_item i
+       SET overlap = batch.wanted,
+           place = CASE WHEN i.state = 'ready' AND batch.wanted > batch.overlap
+                        THEN nextval('labeling_place') ELSE i.place END,
+           state = CASE WHEN i.state = 'ready' AND i.n_answered >= batch.wanted
+                        THEN 'done' ELSE i.state END,
+           done_at = CASE WHEN i.state = 'ready' AND i.n_answered >= batch.wanted
+                          THEN now() ELSE i.done_at END
+      FROM batch
+     WHERE i.id = batch.id AND i.overlap <> batch.wanted
+    RETURNING i.state, batch.wanted - batch.overlap AS n_more
+)
+SELECT (SELECT count(*) FROM batch), (SELECT max(id) FROM batch),
+       (SELECT coalesce(sum(n_more), 0)::bigint FROM changed WHERE state = 'ready' AND n_more > 0),
+       (SELECT count(*) FROM changed WHERE state = 'done')

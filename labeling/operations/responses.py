@@ -28,8 +28,9 @@ from labeling.operations.assignments import (
     touch,
 )
 from labeling.operations.steps import Operation, Outcome, Refused, Results, Row, Statement, Step
-from labeling.operations.tasks import Task, build_task, candidate_keys
+from labeling.operations.tasks import Task, build_task
 from labeling.rules.answers import InvalidValues, find_draft_mistake, validate_values
+from labeling.rules.keys import candidate_keys
 from labeling.rules.leases import Standing, SubmitVerdict, judge_submit
 from labeling.rules.states import AssignmentState, ItemState, ProjectState, ResponseSource
 from labeling.rules.vocabulary import RefusedCode

@@ -14,19 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from labeling.operations.steps import Row
+from labeling.rules.keys import candidate_keys
 from labeling.rules.question_types import Question, QuestionType, to_wire
 from labeling.rules.questions import parse_questions
 from labeling.rules.states import ReasoningDisplay, Template
-
-_KEYS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def candidate_keys(n: int) -> tuple[str, ...]:
-    """Return the keys of n candidates in the order shown: A … Z, then AA, AB, …"""
-    if n <= len(_KEYS):
-        return tuple(_KEYS[:n])
-    more = (a + b for a in _KEYS for b in _KEYS)
-    return (*_KEYS, *(next(more) for _ in range(n - len(_KEYS))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ from workers.pump import Pump, pumps
 
 logger = logging.getLogger(__name__)
 
+# A line for each of two tasks a second would bury what matters; tasks log what they did.
+for _chatty in ("celery.worker.strategy", "celery.app.trace"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
 CONSENSUS_BATCH = 500
 F = TypeVar("F", bound=Callable[..., None])
 

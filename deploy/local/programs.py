@@ -87,8 +87,7 @@ class ServicePrograms:
         """Describe one Daphne of several on the same port."""
         return self._program(
             f"web-{number}",
-            *("-m", "deploy.local.web", host, str(port), "project.asgi:application"),
-            *("--ping-interval", "20", "--ping-timeout", "30", "-v", "0"),
+            *("-m", "project.serve", host, str(port), "-v", "0"),
             stop_steps=WEB_STOP,
             environment={"WEB_PROCESS": f"web-{number}"},
         )

@@ -103,13 +103,14 @@ def admit(user: User | AnonymousUser | None, bearer: str | None, slug: str) -> A
     )
 
 
-def project_card(project_id: int, guidelines_major: int) -> str:
+def project_card(project_id: int, enrolment_id: int) -> str:
     """Return the `project` of a welcome as JSON: what does not change with the task.
 
     `guidelines` is what must be acknowledged before work, else null.
     """
     project = Project.objects.select_related("questions", "guidelines").get(pk=project_id)
     assert project.questions is not None
+    read = Enrolment.objects.values_list("guidelines_major", flat=True).get(pk=enrolment_id)
     view = remembered(project.questions.pk) or remember(
         project.questions.pk, json.dumps(project.questions.questions)
     )
@@ -121,7 +122,7 @@ def project_card(project_id: int, guidelines_major: int) -> str:
         "state": project.state,
         "questions": [to_wire(question) for question in view.questions],
         "guidelines_version": guidelines.label if guidelines else None,
-        "guidelines": _to_acknowledge(guidelines, guidelines_major),
+        "guidelines": _to_acknowledge(guidelines, read),
         "reasoning": project.reasoning_display,
     }
     return json.dumps(card, ensure_ascii=False)
@@ -131,11 +132,6 @@ def _to_acknowledge(guidelines: GuidelinesVersion | None, major_read: int) -> di
     if guidelines is None or guidelines.major <= major_read:
         return None
     return {"version": guidelines.label, "html": guidelines.html}
-
-
-def guidelines_read(enrolment_id: int) -> int:
-    """Return the newest major version an annotator acknowledged."""
-    return Enrolment.objects.values_list("guidelines_major", flat=True).get(pk=enrolment_id)
 
 
 def notice_text(notice_id: int) -> str | None:

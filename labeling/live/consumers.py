@@ -26,7 +26,7 @@ MAX_REFUSALS = 50
 """After so many frames in a row that are no messages, the connection ends."""
 
 
-class DeskConsumer(AsyncWebsocketConsumer):
+class DeskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
     """`GET /ws/desk/<project-slug>/`."""
 
     channel_layer_alias = "none"

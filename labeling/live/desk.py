@@ -150,12 +150,9 @@ class Desk:
         await self._deal(hand, is_sent=True)
 
     async def _card(self) -> str:
-        major = await database_sync_to_async(admission.guidelines_read, thread_sensitive=False)(
-            self.enrolment_id
-        )
-        return await database_sync_to_async(admission.project_card, thread_sensitive=False)(
-            self.project_id, major
-        )
+        read = database_sync_to_async(admission.project_card, thread_sensitive=False)
+        card: str = await read(self.project_id, self.enrolment_id)
+        return card
 
     async def _set_want(self, message: Want) -> None:
         self._want = message.n

@@ -103,7 +103,7 @@ async def run_async(start: Callable[[], Operation[T]]) -> T:
 
 
 async def _run_once_async(
-    connection: psycopg.AsyncConnection[dict[str, Any]], operation: Operation[T]
+    connection: psycopg.AsyncConnection[Any], operation: Operation[T]
 ) -> Outcome[T]:
     try:
         step = next(operation)
@@ -119,9 +119,7 @@ async def _run_once_async(
     raise AssertionError("an operation yields nothing after its last step")
 
 
-async def _execute_async(
-    connection: psycopg.AsyncConnection[dict[str, Any]], step: Step
-) -> Results:
+async def _execute_async(connection: psycopg.AsyncConnection[Any], step: Step) -> Results:
     async with connection.pipeline():
         cursors = [
             await connection.execute(statement.text, statement.params)
@@ -182,8 +180,9 @@ def deliver_soon(events: tuple[Event, ...]) -> None:
         task.add_done_callback(_deliveries.discard)
 
 
-def _outcome(stop: StopIteration) -> Any:
-    return stop.value
+def _outcome(stop: StopIteration) -> Outcome[Any]:
+    outcome: Outcome[Any] = stop.value
+    return outcome
 
 
 def _is_race(error: BaseException | None) -> bool:

@@ -1,0 +1,1 @@
+"""Simulated annotators: real socket clients with think time, mistakes and opinions."""

@@ -131,8 +131,9 @@ class FakeDesk:
             return
         for socket in list(self._sockets):
             socket.transport.abort()
-        self._server.close(close_connections=False)
-        self._server = None
+        server, self._server = self._server, None
+        server.close()
+        await server.wait_closed()
 
     def _page(self, connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.split("?")[0]

@@ -84,6 +84,7 @@ class Desk {
     const view = this.view(state);
     const banner = state.lost ? lostBanner(state, this.actions.ofLost(state)) : null;
     this.stage.replaceChildren(...[banner, view.root].filter(Boolean));
+    view.fit();
     this.status.draft("");
     this.saidSaved = false;
     this.#bar();

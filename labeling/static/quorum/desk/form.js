@@ -105,11 +105,13 @@ export class Form {
     entry?.root.classList.add("active");
   }
 
+  /** Go to a question: into its field, or to the question as a whole where keys choose. */
   focus(entry) {
     if (!entry) return;
     this.activate(entry);
     this.onmove?.(entry);
-    entry.widget.focus();
+    if (entry.widget.isText || entry.widget.isField) entry.widget.focus();
+    else entry.root.focus({ preventScroll: true });
     entry.root.scrollIntoView({ block: "nearest" });
   }
 
@@ -119,8 +121,7 @@ export class Form {
     if (!first) return;
     this.activate(first);
     this.onmove?.(first);
-    if (first.widget.isText) first.root.focus({ preventScroll: true });
-    else first.widget.focus();
+    first.root.focus({ preventScroll: true });
   }
 
   /** Go to the next question that needs an answer, or say that all have one. */
@@ -186,7 +187,7 @@ export class Form {
     entry.widget = (WIDGETS[question.type] ?? unknown)(question, ctx);
     entry.root = el(
       "section",
-      { class: `q q-${question.type}`, tabIndex: -1, "aria-labelledby": `${id}-title`, "data-question": question.name, "data-key": key },
+      { class: `q q-${question.type}`, role: "group", tabIndex: -1, "aria-labelledby": `${id}-title`, "data-question": question.name, "data-key": key },
       el("div", { class: "q-head" },
         el("h3", { class: "q-title", id: `${id}-title` },
           key ? el("span", { class: "visually-hidden", text: `Answer ${key}: ` }) : null,

@@ -64,16 +64,23 @@ export class Passage {
     const selection = getSelection();
     if (!selection?.rangeCount) return;
     const range = selection.getRangeAt(0);
-    if (range.collapsed || !this.element.contains(range.startContainer) || !this.element.contains(range.endContainer)) {
+    const inside = (node) => this.element.contains(node);
+    if (range.collapsed || !(inside(range.startContainer) || inside(range.endContainer))) {
       this.#listener?.select(this, 0, 0);
       this.#hide();
       return;
     }
+    // A triple click or a long drag may end beyond this text: it is taken up to its ends.
+    const start = inside(range.startContainer) ? this.#offsetOf(range.startContainer, range.startOffset) : 0;
+    const end = inside(range.endContainer) ? this.#offsetOf(range.endContainer, range.endOffset) : this.text.length;
+    this.#chosen(start, end);
+  }
+
+  #offsetOf(node, offset) {
     const before = document.createRange();
     before.setStart(this.element, 0);
-    before.setEnd(range.startContainer, range.startOffset);
-    const start = before.toString().length;
-    this.#chosen(start, start + range.toString().length);
+    before.setEnd(node, offset);
+    return before.toString().length;
   }
 
   #chosen(start, end) {

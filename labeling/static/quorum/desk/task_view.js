@@ -46,8 +46,11 @@ export class TaskView {
     this.#tick();
   }
 
-  get prompt() {
-    return this.root.querySelector(".prompt");
+  /** On a phone a long prompt is folded; tell whether this one needs it. Call when shown. */
+  fit() {
+    if (!matchMedia("(max-width: 47rem)").matches) return;
+    const scroll = this.root.querySelector(".prompt-scroll");
+    this.root.querySelector(".prompt").classList.toggle("fits", scroll.scrollHeight <= scroll.clientHeight + 12);
   }
 
   togglePrompt() {
@@ -78,13 +81,22 @@ export class TaskView {
     const perTask = this.form.of(null);
     const judge = el("section", { class: "judge", "aria-label": "Your judgement", hidden: perTask.length === 0 },
       el("div", { class: "judge-questions" }, perTask.map((entry) => entry.root)));
-    const showsAnswers = !isPlainDemonstration(task);
+    const showsAnswers = task.candidates.length > 0 && !isPlainDemonstration(task);
     const work = el("div", { class: "work" }, showsAnswers ? this.candidates.root : null, judge);
     const n = showsAnswers ? task.candidates.length : 0;
     const root = el("div", { class: "task", "data-task": task.task, "data-mode": mode(task, n), "data-n": Math.min(n, 5), "data-edit": task.questions.some(({ type }) => type === "edit") }, prompt, work);
     root.classList.add("prompt-folded");
+    root.classList.toggle("prompt-short", n === 2 && isShort(task.item));
     return task.item.sensitivity ? veil(root, task.item.sensitivity) : root;
   }
+}
+
+const SHORT_CHARS = 420;
+
+/** A prompt of a few lines lies above the answers; a column of its own would be empty. */
+function isShort({ messages, context: more, metadata: shown }) {
+  const n = messages.reduce((sum, { content }) => sum + (content?.length ?? SHORT_CHARS), more?.length ?? 0);
+  return n < SHORT_CHARS && messages.length < 3 && Object.keys(shown ?? {}).length === 0;
 }
 
 /** Do the questions fit under the answers, or do they need a page to flow on? */

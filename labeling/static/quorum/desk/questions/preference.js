@@ -57,7 +57,7 @@ function scale(question, ctx) {
       const value = ctx.get() ?? {};
       const shown = value.better === TIE ? TIE : `${value.better}:${value.strength}`;
       list.show(shown);
-      chosen.textContent = tiles.find((each) => each.value === shown)?.title ?? "";
+      chosen.textContent = tiles.find((each) => each.value === shown)?.title ?? `‹ ${left} better   ·   ${right} better ›`;
       neither?.show(value);
     },
     press: (event) => neither?.press(event) || list.press(event.key),

@@ -56,7 +56,7 @@ function keyOfStep(value, min, max) {
 }
 
 function slider(question, ctx, min, max) {
-  const number = el("input", { type: "number", class: "input short", min, max, "aria-label": ctx.title });
+  const number = el("input", { type: "number", class: "input short", min, max, placeholder: "–", "aria-label": ctx.title });
   const range = el("input", { type: "range", min, max, class: "rating-range", "aria-label": ctx.title });
   const anchors = question.anchors ?? {};
   const set = (text) => {
@@ -68,6 +68,7 @@ function slider(question, ctx, min, max) {
   const ends = el("p", { class: "rating-words", text: [min, max].map((end) => `${end}${anchors[end] ? `: ${anchors[end]}` : ""}`).join("  –  ") });
   return {
     body: el("div", {}, el("div", { class: "rating-slider" }, range, number), ends),
+    isField: true,
     focus: () => range.focus(),
     show() {
       const value = ctx.get();

@@ -40,6 +40,7 @@ export function spans(question, ctx) {
     pending = null;
     passage.clearSelection();
     ctx.set(isThere ? all : [...all, span].sort(byPlace));
+    passage.element.focus({ preventScroll: true });
   }
 
   function byPlace(a, b) {
@@ -100,6 +101,7 @@ export function spans(question, ctx) {
   const none = question.required ? null : button("None", () => ctx.set([]), { kind: "quiet small", label: `No passages: ${ctx.title}` });
   return {
     body: el("div", { class: "spans" }, ask, el("div", { class: "span-labels" }, labels.root, none), list),
+    isField: true,
     focus: () => (pending ? labels.focus() : passages[0]?.element.focus({ preventScroll: true })),
     show,
     press: (event) => Boolean(pending) && labels.press(event.key.toLowerCase()),

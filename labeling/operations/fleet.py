@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from labeling.errors import NotFound
-from labeling.models import Desk, Process, QueueDepth
+from labeling.models import Process, QueueDepth
 from labeling.operations.audit import Actor, record
 from labeling.operations.sql import statements
 from labeling.queries.fleet import ALIVE_S
@@ -25,7 +25,6 @@ from labeling.rules.states import ProcessKind, WantedState
 logger = logging.getLogger(__name__)
 
 FORGET_AFTER_S = 24 * 3600
-DESK_SILENT_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +132,3 @@ def forget_processes(*, older_than_s: float = FORGET_AFTER_S) -> int:
     limit = Now() - timedelta(seconds=max(older_than_s, ALIVE_S))
     n_gone, _ = Process.objects.filter(seen_at__lt=limit).delete()
     return n_gone
-
-
-@transaction.atomic
-def close_stale_desks(*, older_than_s: float = DESK_SILENT_S) -> int:
-    """Close the desks whose web process stopped telling of them; returns how many.
-
-    Their tasks return by their own leases.
-    """
-    stale = Desk.objects.filter(closed_at=None, seen_at__lt=Now() - timedelta(seconds=older_than_s))
-    mine = stale.select_for_update(skip_locked=True, no_key=True).order_by("id")
-    ids = list(mine.values_list("id", flat=True)[:1000])
-    return Desk.objects.filter(id__in=ids).update(closed_at=Now(), waiting_since=None)

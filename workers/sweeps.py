@@ -19,7 +19,7 @@ from generation import queries
 from generation.kinds import EndpointState
 from generation.probe import probe
 from generation.specs import EndpointSpec, ProbeReport
-from labeling.operations import fleet, request_leases, returns
+from labeling.operations import drivers, fleet, presence, request_leases, returns
 from labeling.queries import fleet as fleet_queries
 from workers.configuration import QUEUES
 from workers.doorbell import Bell, ring
@@ -51,7 +51,7 @@ def sweep_runs() -> None:
 
 def sweep_presence() -> None:
     """Close the desks whose web process died; forget processes silent for a day."""
-    _say("stale desks closed", n=fleet.close_stale_desks())
+    drivers.run(presence.forget_desks)
     _say("processes forgotten", n=fleet.forget_processes())
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from celery import shared_task
 
+from labeling.operations import imports
 from workers import sweeps
 from workers.doorbell import Bell, ring
 from workers.heartbeat import heart
@@ -56,8 +57,7 @@ def _pump_bell(endpoint_id: int) -> Bell:
 
 @task("run_import")
 def run_import(*, run_id: int) -> None:
-    if (imports := _not_yet("imports")) is not None:
-        imports.run_import(run_id=run_id)
+    imports.run_import(run_id=run_id)
 
 
 @task("write_snapshot")

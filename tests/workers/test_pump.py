@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from django.db import connection
 
 from generation.kinds import BreakerState
 from generation.models import Endpoint
@@ -289,3 +290,21 @@ def test_a_second_bell_does_not_start_a_second_pump_but_is_not_forgotten(
     thread.join(5)
     assert reports[0].n_stored == 2
     assert rung == [1]
+
+
+def test_answers_in_hand_outlive_a_database_that_drops_every_connection(
+    stub: StubServer,
+) -> None:
+    stub.delay_s = 0.1
+    world = a_world(stub, 25, max_in_flight=6)
+    thread, reports = in_thread(lambda: pump(world))
+    for n_done in (5, 20, 35):
+        until(lambda n_done=n_done: Candidate.objects.count() >= n_done or not thread.is_alive())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    thread.join(30)
+    assert reports[0].n_stored == 50
+    assert stub.n_calls == Candidate.objects.count() == 50

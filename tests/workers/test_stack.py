@@ -12,8 +12,10 @@ from django.db import connection, transaction
 
 from labeling.models import Candidate, GenerationRequest, Item, Process
 from labeling.operations import candidates, request_leases
+from labeling.operations.audit import MACHINE
+from labeling.operations.fleet import set_wanted
 from labeling.queries.fleet import has_worker
-from labeling.rules.states import ItemState, RequestState
+from labeling.rules.states import ItemState, RequestState, WantedState
 from tests.candidates.world import World, make_world, run_out
 from tests.workers.stack import Stack, until
 from tests.workers.stub import StubServer, run_stub
@@ -155,3 +157,22 @@ def test_a_bell_without_a_broker_is_quick_and_raises_nothing(stack: Stack) -> No
     assert time.monotonic() - began_at < 0.2
     assert not any(future.result(timeout=3) for future in rung if future is not None)
     assert time.monotonic() - began_at < 2
+
+
+def test_a_drained_worker_takes_nothing_until_it_is_resumed(stub: StubServer, stack: Stack) -> None:
+    stub.delay_s = 0.3
+    world = make_world(base_url=stub.base_url, max_in_flight=2)
+    requested(world, 60)
+    stack.worker("ann")
+    until(lambda: Process.objects.exists(), what="a heartbeat")
+    ring(world)
+    until(lambda: stub.n_calls > 4, what="the first calls")
+    set_wanted(actor=MACHINE, wanted=WantedState.DRAIN, process="ann@test")
+    until(lambda: n_in(RequestState.LEASED) == 0, what="the drain")
+    n_then = stub.n_calls
+    ring(world)
+    time.sleep(1)
+    assert stub.n_calls == n_then < 120
+    stub.delay_s = 0.0
+    set_wanted(actor=MACHINE, wanted=WantedState.RUN, process="ann@test")
+    until(lambda: n_in(RequestState.DONE) == 120, what="the rest after it was resumed")

@@ -8,10 +8,8 @@ from datetime import datetime
 from django.db import connection
 
 from labeling.models import Project
+from labeling.queries.progress import AT_DESK_S
 from labeling.rules.states import EnrolmentState
-
-DESK_ALIVE_S = 90
-"""A desk not seen for so long belongs to a process that died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def progress_of_annotators(
     project: Project, *, annotator_id: int | None = None
 ) -> list[AnnotatorProgress]:
     """Return everybody's progress in a project by pseudonym, or one annotator's. One query."""
-    params = {"project": project.pk, "annotator": annotator_id, "alive_s": DESK_ALIVE_S}
+    params = {"project": project.pk, "annotator": annotator_id, "alive_s": AT_DESK_S}
     with connection.cursor() as cursor:
         cursor.execute(_PROGRESS, params)
         names = [column.name for column in cursor.description]

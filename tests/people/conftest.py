@@ -1,0 +1,3 @@
+"""The cast of tests/cast.py."""
+
+from tests.cast import *  # noqa: F403

@@ -1,4 +1,7 @@
-"""Why: a running project's settings change, above all how many answers an item gets."""
+"""Why: a running project's settings change, above all how many answers an item gets.
+
+Of single items (withdrawn, given more answers) operations/items.py takes care.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,16 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from labeling.errors import Conflict, Invalid, NotFound
+from labeling.errors import Invalid
 from labeling.events import bus
 from labeling.events.types import ItemsFinished, ProjectChanged, WorkAppeared
-from labeling.models import Item, Project
+from labeling.models import Project
 from labeling.operations.audit import Actor, record
-from labeling.operations.candidates import cancel_requests
-from labeling.operations.returns import revoke_all_of
 from labeling.operations.slots import open_ready_items
 from labeling.operations.sql import statements
 from labeling.operations.versions import locked_project
 from labeling.rules.project_config import InvalidConfig, parse_config
-from labeling.rules.states import ItemState, ProjectState
-from labeling.rules.vocabulary import RevokedReason
+from labeling.rules.states import ProjectState
 
 OVERLAP_BATCH = 1_000
 ELSEWHERE = {
@@ -28,10 +28,6 @@ ELSEWHERE = {
     "guidelines": "Set them as a new version.",
     "slate": "Set it as a new version.",
 }
-
-
-class ItemIsOver(Conflict):
-    """The item was withdrawn already."""
 
 
 def change_settings(*, project: Project, changes: Mapping[str, Any], actor: Actor) -> Project:
@@ -69,35 +65,6 @@ def change_settings(*, project: Project, changes: Mapping[str, Any], actor: Acto
     if "candidates_needed" in before:
         open_ready_items(project_id=row.pk)
     return row
-
-
-def withdraw_item(*, item: Item, actor: Actor) -> int:
-    """Take an item out of its project; returns how many tasks came back from desks.
-
-    What was answered stays.
-
-    Raises: ItemIsOver.
-    """
-    with transaction.atomic():
-        row = Item.objects.select_for_update(no_key=True, of=("self",)).filter(pk=item.pk).first()
-        if row is None:
-            raise NotFound("There is no such item.")
-        before = ItemState(row.state)
-        if before is ItemState.WITHDRAWN:
-            raise ItemIsOver("This item was withdrawn already.")
-        row.state = ItemState.WITHDRAWN.value
-        row.save(update_fields=["state"])
-        cancel_requests(item_ids=[row.pk])
-        project = Project.objects.select_related("workspace").get(pk=row.project_id)
-        record(
-            actor=actor,
-            action="item.withdrawn",
-            subject=row,
-            project=project,
-            before={"state": before.value},
-            after={"state": ItemState.WITHDRAWN.value},
-        )
-    return revoke_all_of(reason=RevokedReason.WITHDRAWN, item_id=row.pk)
 
 
 def _apply_overlap(project: Project) -> None:

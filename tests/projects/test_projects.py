@@ -21,7 +21,7 @@ from labeling.events.types import (
 from labeling.models import Assignment, AuditEntry, Candidate, GenerationRequest, Item, Project
 from labeling.operations import drivers, policies, versions
 from labeling.operations.assignments import claim_tasks
-from labeling.operations.project_settings import ItemIsOver, change_settings, withdraw_item
+from labeling.operations.project_settings import change_settings
 from labeling.operations.projects import SlugTaken, change_state, create_project, send_notice
 from labeling.operations.quotas import ensure_enrolment
 from labeling.queries.access import annotator_for
@@ -379,24 +379,6 @@ def test_settings_with_a_mistake_are_refused(
     with pytest.raises(DomainError) as error:
         change_settings(project=lab_project, changes=changes, actor=TEST)
     assert list(error.value.fields) == paths
-
-
-def test_item_withdrawn_while_being_answered_leaves_the_desk(
-    cast: Cast, lab_project: Project, events: Any
-) -> None:
-    make_items(lab_project, 1)
-    change_state(project=lab_project, state=ProjectState.PAUSED, actor=TEST)
-    change_state(project=lab_project, state=ProjectState.ACTIVE, actor=TEST)
-    hold(lab_project, cast.ana)
-    item = Item.objects.get()
-    with events() as heard:
-        assert withdraw_item(item=item, actor=TEST) == 1
-    assert Item.objects.get().state == ItemState.WITHDRAWN
-    assert Item.objects.get().n_taken == 0
-    assert [event.reason for event in heard if isinstance(event, TaskRevoked)] == ["withdrawn"]
-    assert hold(lab_project, cast.ana) == []
-    with pytest.raises(ItemIsOver):
-        withdraw_item(item=item, actor=TEST)
 
 
 def test_notice_goes_to_a_project_or_to_one_annotator(

@@ -28,8 +28,8 @@ from labeling.operations.imports import Progress, import_now
 REPO = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("QUORUM_DATA_DIR", REPO.parent / "shared" / "data"))
 TEST = Actor(user=None, via="test")
-PREFERENCE = [{"name": "better", "type": "preference"}]
-MANY = [
+PREFERENCE: list[dict[str, Any]] = [{"name": "better", "type": "preference"}]
+MANY: list[dict[str, Any]] = [
     {"name": "better", "type": "preference"},
     {"name": "order", "type": "ranking"},
     {"name": "quality", "type": "rating", "per": "candidate"},

@@ -26,6 +26,7 @@ from labeling.exchange.sniff import UnknownFormat
 from labeling.exchange.source import UnreadableFile
 from labeling.models import AuditEntry, Candidate, ImportRun, Item, Project
 from labeling.operations import imports
+from labeling.operations.adding import add_prepared
 from labeling.operations.imports import claim_import_run, queue_import, run_import
 from tests.items.cast import REPO, TEST, load, make_project, native, shared
 
@@ -207,7 +208,7 @@ def test_a_run_goes_on_where_its_worker_died(monkeypatch: pytest.MonkeyPatch) ->
     project = make_project()
     data = many(5) + b"bad\n" + many(40)
     run = upload(project, data)
-    real = imports.add_prepared
+    real = add_prepared
     calls = 0
 
     def dies_at_third(**how: Any) -> Any:

@@ -98,6 +98,11 @@ class FakeDesk:
         self.held.pop(task, None)
         self.say({"type": "revoked", "task": task, "reason": reason})
 
+    def end(self, code: int) -> None:
+        """Close every connection with a code of the protocol."""
+        for socket in list(self._sockets):
+            self._run(socket.close(code))
+
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         return [frame for frame in self.received if frame["type"] == kind]
 

@@ -3,12 +3,9 @@ code, wide tables, right-to-left text, one word, an empty answer."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from markdown_it import MarkdownIt
-
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+from labeling.rules.rendering import render_markdown
 
 LONG = """Walking is the cheapest medicine there is, and a walk of twenty minutes after lunch is a good place to begin. Here is what happens, and how to make a habit of it.
 
@@ -62,17 +59,12 @@ ARABIC = """المشي بعد الغداء عادة بسيطة ومفيدة. ي�
 SHORT = "Yes."
 
 
-def html(text: str) -> str:
-    """Render as the server does: without inline styles, which the page's policy forbids."""
-    return re.sub(r' style="[^"]*"', "", _MARKDOWN.render(text))
-
-
 def candidate(key: str, *texts: str, **more: Any) -> dict[str, Any]:
-    return {"key": key, "turns": [{"text": text, "html": html(text), **more} for text in texts]}
+    return {"key": key, "turns": [{"text": text, "html": render_markdown(text), **more} for text in texts]}
 
 
 def message(content: str, role: str = "user", **more: Any) -> dict[str, Any]:
-    return {"role": role, "content": content, "html": html(content), **more}
+    return {"role": role, "content": content, "html": render_markdown(content), **more}
 
 
 def question(name: str, kind: str, title: str, **more: Any) -> dict[str, Any]:

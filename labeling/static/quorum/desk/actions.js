@@ -139,11 +139,23 @@ export class Actions {
   }
 
   park() {
-    return this.#ask("park", "Parked: it is kept for you over night.");
+    return this.#ask("park", "Parked: it is kept for you over night. You find it in the history.");
   }
 
   release() {
-    return this.#ask("release", this.desk.current?.isAmend ? "Left as it was." : "Given back.");
+    const state = this.desk.current;
+    if (!state?.isAmend) return this.#ask("release", "Given back.");
+    this.desk.store.drop(state.task.task); // the answer stands as long as no other is sent
+    this.desk.status.toast("Left as it was.");
+    return this.desk.refresh();
+  }
+
+  /** Take a parked task up again. */
+  open(state) {
+    state.isParked = false;
+    this.desk.history.close();
+    this.desk.mode = "work";
+    this.desk.show(state);
   }
 
   async #ask(type, done) {
@@ -158,7 +170,8 @@ export class Actions {
         desk.status.toast(reply.detail, { kind: "warning" });
         return;
       }
-      desk.store.drop(task, { keepDraft: type === "park" });
+      if (type === "park") desk.store.park(state);
+      else desk.store.drop(task);
       desk.status.toast(done);
       desk.refresh();
     } catch (error) {

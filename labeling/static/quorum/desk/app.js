@@ -67,7 +67,7 @@ class Desk {
       if (state) return state === this.current && this.stage.contains(state.view?.root) ? this.#bar() : this.show(state);
     }
     const screen = this.#screen();
-    if (this.stage.firstElementChild?.dataset.screen !== screen.dataset.screen || screen.dataset.screen === "offline") {
+    if (this.stage.firstElementChild?.isEqualNode(screen) !== true) {
       this.stage.replaceChildren(screen);
       const focused = document.activeElement;
       if (focused === document.body || focused === null) screen.focus({ preventScroll: true });
@@ -123,7 +123,9 @@ class Desk {
     if (this.mode === "elsewhere") return elsewhereScreen(() => this.actions.workHere());
     if (this.mode === "acknowledge") return acknowledgeScreen(this.guidelines.version, this.guidelines.html, () => this.actions.acknowledge());
     if (connection.state === "waiting") return offlineScreen(outbox.entries.length);
-    return this.idle ? idleScreen(this.idle) : loadingScreen();
+    if (!this.idle) return loadingScreen();
+    const hasParked = this.store.parked.length > 0;
+    return idleScreen(this.idle, hasParked ? () => this.actions.open(this.store.parked[0]) : null);
   }
 
   #bar() {
@@ -245,6 +247,7 @@ class Desk {
     this.connection.addEventListener("state", state);
     this.outbox.addEventListener("change", state);
     this.outbox.addEventListener("reply", ({ detail }) => this.actions.replied(detail.entry, detail.reply));
+    this.store.addEventListener("tasks", () => this.history.showParked(this.store.parked, (each) => this.actions.open(each)));
     this.store.addEventListener("draft", ({ detail }) => this.#draft(detail));
     this.store.addEventListener("refused", ({ detail }) => {
       if (detail.reply.code === "lease_lost") this.#lose(detail.state, "expired");

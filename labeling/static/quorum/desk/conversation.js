@@ -32,27 +32,22 @@ export function prose({ html, content, text }) {
   if (typeof html !== "string") return el("div", { class: "prose plain", dir: "auto", text: source });
   if (!html.trim()) return el("p", { class: "soft nothing", text: source.trim() ? source : "(empty answer)" });
   const node = el("div", { class: "prose", dir: "auto", html });
-  for (const child of node.children) if (!child.dir) child.dir = "auto";
-  for (const table of node.querySelectorAll("table")) {
-    const scroller = el("div", { class: "scroll-x", tabIndex: 0, role: "region", "aria-label": "Table" });
-    table.replaceWith(scroller);
-    scroller.append(table);
-  }
-  for (const pre of node.querySelectorAll("pre")) copyable(pre);
-  for (const link of node.querySelectorAll("a[href]")) {
-    link.target = "_blank";
-    link.rel = "noopener noreferrer nofollow";
-  }
+  for (const table of node.querySelectorAll(".table")) named(table, "Table");
+  for (const code of node.querySelectorAll(".code")) copyable(code);
   return node;
 }
 
-function copyable(pre) {
-  const frame = el("div", { class: "code-frame" });
-  pre.tabIndex = 0;
-  pre.setAttribute("role", "region");
-  pre.setAttribute("aria-label", "Code");
-  pre.replaceWith(frame);
-  frame.append(pre, el("button", {
+/** What scrolls by itself can be reached by keyboard; then it needs a name. */
+function named(node, label) {
+  node.setAttribute("role", "region");
+  node.setAttribute("aria-label", label);
+}
+
+function copyable(code) {
+  const pre = code.querySelector("pre");
+  const { language } = code.dataset;
+  named(pre, language ? `Code (${language})` : "Code");
+  code.append(el("button", {
     type: "button", class: "code-copy", "aria-label": "Copy this code", title: "Copy",
     onclick: (event) => copyText(pre.textContent, event.currentTarget),
   }, icon("copy")));

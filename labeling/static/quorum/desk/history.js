@@ -13,6 +13,8 @@ export class History {
   #list = document.getElementById("desk-history-list");
   #count = document.getElementById("desk-history-count");
 
+  #parkedList = document.getElementById("desk-parked-list");
+
   constructor(memory, onamend) {
     this.memory = memory;
     this.onamend = onamend;
@@ -22,9 +24,7 @@ export class History {
   }
 
   add(state, kind) {
-    const messages = state.task.item.messages.filter(({ role }) => role === "user");
-    const title = shorten(messages.at(-1)?.content ?? "", 90);
-    this.set(state.task.task, kind, { title, spentMs: state.spentMs });
+    this.set(state.task.task, kind, { title: titleOf(state.task), spentMs: state.spentMs });
   }
 
   set(task, kind, more = {}) {
@@ -57,6 +57,14 @@ export class History {
     return minutes(this.spentMs);
   }
 
+  /** Show the parked tasks above the others. */
+  showParked(states, onopen) {
+    document.getElementById("desk-parked").hidden = states.length === 0;
+    this.#parkedList.replaceChildren(...states.map((state) => el("li", { class: "history-row" },
+      el("p", { class: "history-title", dir: "auto", text: titleOf(state.task) }),
+      el("button", { type: "button", class: "button small", text: "Open", onclick: () => onopen(state) }))));
+  }
+
   open() {
     this.#draw();
     this.#drawer.showModal();
@@ -85,6 +93,10 @@ export class History {
       el("div", {}, el("p", { class: "history-title", dir: "auto", text: entry.title }), el("p", { class: "soft small", text: `${time} · ${WORDS[entry.kind] ?? entry.kind}` }), entry.comment ? el("p", { class: "note warn small", text: entry.comment }) : null),
       mayAmend ? el("button", { type: "button", class: "button small", text: "Amend", onclick: () => this.onamend(entry.task) }) : null);
   }
+}
+
+function titleOf({ item }) {
+  return shorten(item.messages.findLast(({ role }) => role === "user")?.content ?? "", 90);
 }
 
 function seconds(ms) {

@@ -19,9 +19,11 @@ function screen(name, title, text, ...more) {
   return el("div", { class: "screen", "data-screen": name, tabIndex: -1 }, el("div", { class: "screen-mark", "aria-hidden": "true" }), el("h2", { text: title }), el("p", { text }), more);
 }
 
-export function idleScreen(reason) {
+/** `onparked` opens a task that the person had parked. */
+export function idleScreen(reason, onparked = null) {
   const [title, text] = IDLE[reason] ?? IDLE.no_work;
-  return screen(reason, title, text, reason === "no_work" ? el("p", { class: "waiting-dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")) : null);
+  const parked = onparked ? el("p", {}, button("Open a task you parked", onparked, { kind: "primary" })) : null;
+  return screen(reason, title, text, reason === "no_work" ? el("p", { class: "waiting-dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")) : null, parked);
 }
 
 export function loadingScreen() {

@@ -34,6 +34,7 @@ export class Store extends EventTarget {
       touched: Boolean(isNewer),
       lost: null,
       isAmend: false,
+      isParked: Boolean(task.parked),
       view: null,
     };
     if (known) this.#forgetTimer(task.task);
@@ -43,9 +44,13 @@ export class Store extends EventTarget {
     return state;
   }
 
-  /** The tasks that could be opened, in the order in which they came. */
+  /** The tasks to be opened one after the other, in the order in which they came. */
   get held() {
-    return [...this.states.values()].filter((state) => !state.lost);
+    return [...this.states.values()].filter((state) => !state.lost && !state.isParked);
+  }
+
+  get parked() {
+    return [...this.states.values()].filter((state) => state.isParked && state !== this.current);
   }
 
   get next() {
@@ -80,6 +85,12 @@ export class Store extends EventTarget {
   restore(state) {
     this.states = new Map([[state.task.task, state], ...this.states]);
     this.keep(state);
+    this.#announce();
+  }
+
+  park(state) {
+    state.isParked = true;
+    if (this.current === state) this.current = null;
     this.#announce();
   }
 

@@ -59,6 +59,11 @@ class Heart:
             _quietly(lambda: fleet.end_process(name=self.name))
 
     @property
+    def _is_prefork(self) -> bool:
+        pool = getattr(self._consumer, "pool", None)
+        return type(pool).__module__ == "celery.concurrency.prefork"
+
+    @property
     def lease_name(self) -> str:
         """What this process writes into the rows it leases: never that of another process.
 
@@ -92,7 +97,11 @@ class Heart:
             is_all = wanted.state is not WantedState.RUN
             self._hold_back(frozenset(self._queues) if is_all else wanted.paused_queues)
 
-        return _quietly(beat)
+        is_well = _quietly(beat)
+        if self._is_prefork:
+            # A child forked later would inherit the pool's sockets, and close them.
+            connection.close_pool()  # type: ignore[attr-defined]
+        return is_well
 
     def _hold_back(self, queues: frozenset[str]) -> None:
         """Stop consuming from these queues, and begin again with those no longer among them."""

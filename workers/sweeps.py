@@ -16,7 +16,7 @@ from kombu.exceptions import ChannelError
 
 from generation import operations as endpoints
 from generation import queries
-from generation.kinds import EndpointState
+from generation.kinds import EndpointState, Health, Outcome
 from generation.probe import probe
 from generation.specs import EndpointSpec, ProbeReport
 from labeling.operations import drivers, fleet, presence, request_leases, returns
@@ -25,6 +25,8 @@ from workers.configuration import QUEUES
 from workers.doorbell import Bell, ring
 
 logger = logging.getLogger(__name__)
+
+PROBE_S = 8.0
 
 
 def sweep_assignments() -> None:
@@ -83,7 +85,15 @@ def sweep_endpoints() -> None:
 
 
 async def _probe_all(specs: Iterable[EndpointSpec]) -> list[ProbeReport]:
-    return list(await asyncio.gather(*(probe(spec) for spec in specs)))
+    return list(await asyncio.gather(*(_probe_in_time(spec) for spec in specs)))
+
+
+async def _probe_in_time(spec: EndpointSpec) -> ProbeReport:
+    """Probe an endpoint; one that trickles must not keep a worker from the other sweeps."""
+    try:
+        return await asyncio.wait_for(probe(spec), PROBE_S)
+    except TimeoutError:
+        return ProbeReport(Health.DOWN, error_class=Outcome.TOTAL_TIMEOUT)
 
 
 def _say(what: str, *, n: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from celery import shared_task
 
+from generation.errors import GenerationError
 from labeling.operations import imports
 from workers import sweeps
 from workers.doorbell import Bell, ring
@@ -46,7 +47,11 @@ def pump_endpoint(*, endpoint_id: int) -> None:
         wants_drain=lambda: heart.is_drained,
         on_giving_way=lambda: ring(_pump_bell(endpoint_id)),
     )
-    report = pumps.run(pump)
+    try:
+        report = pumps.run(pump)
+    except GenerationError as error:
+        logger.error("pump cannot start: %s", error.detail, extra={"endpoint_id": endpoint_id})
+        return
     if report is not None and report.n_claimed:
         logger.info("pump slice: %s", report, extra={"endpoint_id": endpoint_id})
 

@@ -63,7 +63,6 @@ class Stack:
     def _celery(self, *arguments: str, log: str) -> subprocess.Popen[bytes]:
         parts = urlsplit(os.environ["DATABASE_URL"])
         database = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
-        # urlunsplit drops the empty host of postgresql://user@/name where there is a user only
         with (self.folder / f"{log}.log").open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "-A", "project", *arguments],
@@ -72,7 +71,6 @@ class Stack:
                     **os.environ,
                     "DATABASE_URL": database,
                     "REDIS_URL": self.redis_url,
-                    "PUMP_GRACE_S": "0.5",
                 },
                 stdout=output,
                 stderr=output,

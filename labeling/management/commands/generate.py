@@ -7,15 +7,17 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from generation.kinds import BreakerState, EndpointState
 from labeling.errors import NotFound
 from labeling.management.command import QuorumCommand, Result
 from labeling.models import Project
 from labeling.operations import candidates
-from labeling.queries.fleet import RequestCounts, has_worker, request_counts
+from labeling.queries.fleet import RequestCounts, has_worker, list_endpoint_loads, request_counts
 from labeling.rules.states import ProjectState
 
 LOOK_S = 0.5
 TELL_S = 2.0
+STALL_S = 10.0
 QUEUE = "generation"
 
 
@@ -50,8 +52,9 @@ class Command(QuorumCommand):
 
     def _wait(self, project: Project) -> str:
         """Tell the progress until nothing is open; returns what went wrong, or ""."""
-        told, told_at = RequestCounts(), 0.0
-        has_warned = False
+        told, told_at = RequestCounts(), time.monotonic() - TELL_S
+        if request_counts(project_id=project.pk).open and not has_worker(QUEUE):
+            self._tell_why()
         try:
             while (counts := request_counts(project_id=project.pk)).open:
                 project.refresh_from_db(fields=["state"])
@@ -62,10 +65,23 @@ class Command(QuorumCommand):
                 if counts != told and time.monotonic() - told_at >= TELL_S:
                     told, told_at = counts, time.monotonic()
                     self.say(f"{counts.done} of {counts.requested} answered, {counts.leased} now")
-                if not has_warned and not has_worker(QUEUE):
-                    has_warned = True
-                    self.say("No worker serves the queue generation: start one, it goes on then.")
+                if not counts.leased and time.monotonic() - told_at >= STALL_S:
+                    told_at = time.monotonic()
+                    self._tell_why()
                 time.sleep(LOOK_S)
         except KeyboardInterrupt:
             return "Interrupted; the workers go on without this command."
         return ""
+
+    def _tell_why(self) -> None:
+        """Say what keeps requests from being answered, as far as rows tell."""
+        if not has_worker(QUEUE):
+            self.say("No worker serves the queue generation: start one, and it goes on.")
+        for load in list_endpoint_loads():
+            endpoint = load.endpoint
+            if not load.n_pending:
+                continue
+            if endpoint.state != EndpointState.ACTIVE:
+                self.say(f"The endpoint {endpoint.name} is {endpoint.state.value}.")
+            elif endpoint.breaker_state != BreakerState.CLOSED:
+                self.say(f"The endpoint {endpoint.name} fails ({endpoint.last_error_class}).")

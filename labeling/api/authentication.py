@@ -47,7 +47,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     target_class = "labeling.api.authentication.BearerAuthentication"
     name = "bearer"
 
-    def get_security_definition(self, auto_schema: object) -> dict[str, object]:
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return build_bearer_security_scheme_object(
             header_name="Authorization", token_prefix=BearerAuthentication.keyword
         )

@@ -17,6 +17,7 @@ from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from generation.errors import GenerationError
 from labeling.errors import DomainError, ErrorKind
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,9 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, DomainError):
         code = str(getattr(error, "code", error.kind))
         return _answer(STATUS_OF_KIND[error.kind], code, error.detail, error.fields)
+    if isinstance(error, GenerationError):
+        kind = ErrorKind(error.kind)
+        return _answer(STATUS_OF_KIND[kind], kind.value, error.detail, error.fields)
     if isinstance(error, exceptions.ValidationError):
         fields = dict(_flat(error.detail))
         general = fields.pop("", None)

@@ -50,7 +50,7 @@ from labeling.operations.assignments import (
     skip_task,
 )
 from labeling.operations.drivers import run_async
-from labeling.operations.presence import close_desk, open_desk, set_desk
+from labeling.operations.presence import close_desk, find_gone, open_desk, set_desk
 from labeling.operations.responses import amend_response, save_draft, submit_response
 from labeling.operations.steps import Refused
 from labeling.rules.vocabulary import IdleReason, RefusedCode, RevokedReason
@@ -79,7 +79,12 @@ class Desk:
         self._idle: IdleReason | None = None
         self._looked_at: float | None = None
         self._standing: tuple[str, str, int] | None = None
+        self._shown: set[str] = set()
         self._lock = asyncio.Lock()
+
+    @property
+    def shown(self) -> frozenset[str]:
+        return frozenset(self._shown)
 
     @property
     def waits_since(self) -> float | None:
@@ -136,6 +141,7 @@ class Desk:
             lambda: resume_tasks(enrolment_id=self.enrolment_id, want=self._want)
         )
         card = await self._card()
+        self._shown = {task.task for task in hand.tasks}
         await self._send(
             frames.welcome(
                 ref=message.ref,
@@ -181,6 +187,7 @@ class Desk:
                 wants_surplus=message.surplus,
             )
         )
+        self._shown.discard(accepted.task)
         await self._send(
             frames.accepted(
                 ref=message.ref,
@@ -202,6 +209,7 @@ class Desk:
                 want=self._want,
             )
         )
+        self._shown.discard(message.task)
         await self._send(frames.skipped(task=message.task, ref=message.ref))
         await self._deal(hand)
 
@@ -214,6 +222,7 @@ class Desk:
                 want=self._want,
             )
         )
+        self._shown.discard(message.task)
         await self._send(frames.released(task=message.task, ref=message.ref))
         await self._deal(hand)
 
@@ -302,6 +311,7 @@ class Desk:
 
     async def _send_tasks(self, hand: Hand) -> None:
         for task in hand.tasks:
+            self._shown.add(task.task)
             await self._send(frames.task(task.json))
 
     # --- what doorbells and beats say -------------------------------------------
@@ -311,8 +321,12 @@ class Desk:
         if hint["kind"] == "shut_out":
             await self._close(CloseCode.NOT_LOGGED_IN)
         elif hint["kind"] == "revoked":
+            self._shown.discard(hint["task"])
             reason = RevokedReason(hint["reason"])
             await self._send(frames.revoked(task=hint["task"], reason=reason))
+        elif hint["kind"] == "gone":
+            async with self._lock:
+                await self._tell_gone(hint["tasks"])
         elif hint["kind"] == "notice":
             text = await database_sync_to_async(admission.notice_text)(hint["notice_id"])
             if text:
@@ -321,6 +335,14 @@ class Desk:
             async with self._lock:
                 if self._want:
                     await self._look_for_work()
+
+    async def _tell_gone(self, tasks: list[str]) -> None:
+        """Say of tasks the client still shows that they are gone: their doorbell was lost."""
+        shown = [task for task in tasks if task in self._shown]
+        gone = await run_async(lambda: find_gone(tasks=shown))
+        for task, reason in gone.items():
+            self._shown.discard(task)
+            await self._send(frames.revoked(task=task, reason=reason))
 
     def learn(self, may_stay: bool, standing: tuple[str, str, int]) -> dict[str, Any] | None:
         """Take in what a beat found; a lost doorbell is made up for here."""

@@ -40,6 +40,11 @@ class OpenDesk(Protocol):
         """React to a doorbell."""
         ...
 
+    @property
+    def shown(self) -> frozenset[str]:
+        """Which tasks the client was sent and still shows."""
+        ...
+
     def learn(self, may_stay: bool, standing: tuple[str, str, int]) -> dict[str, Any] | None:
         """Take in a beat's news; return the hint to hear, if anything changed."""
         ...
@@ -118,17 +123,24 @@ class Hub:
         if not desks:
             return
         uids = [desk.uid for desk in desks]
+        shown = {desk.uid: desk.shown for desk in desks}
         enrolments = sorted({desk.enrolment_id for desk in desks})
         try:
-            news = await drivers.run_async(lambda: beat_desks(uids=uids, enrolments=enrolments))
+            news, live = await drivers.run_async(
+                lambda: beat_desks(uids=uids, enrolments=enrolments)
+            )
         except Exception:
             logger.exception("beat failed")
             return
         for item in news:
             desk = self.desks.get(item.uid)
-            hint = desk.learn(item.may_stay, item.standing) if desk else None
-            if desk and hint:
-                self._spawn(_hear(desk, hint))
+            if desk is None:
+                continue
+            gone = sorted(shown[item.uid] - live)
+            hint = desk.learn(item.may_stay, item.standing)
+            for one in ({"kind": "gone", "tasks": gone} if gone else None, hint):
+                if one:
+                    self._spawn(_hear(desk, one))
 
     async def _poll(self) -> None:
         """Have desks that wait look again, each after a time of its own."""

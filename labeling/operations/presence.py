@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labeling.operations.steps import Operation, Outcome, Statement, Step
+from labeling.operations.steps import Operation, Outcome, Row, Statement, Step
+from labeling.rules.states import AssignmentState, ItemState, ProjectState
+from labeling.rules.vocabulary import RevokedReason
 
 GRACE_S = 10
 """How long a cleanly closed desk's tasks wait for a reload."""
@@ -45,25 +47,49 @@ def close_desk(*, uid: str, is_clean: bool) -> Operation[None]:
     return Outcome(None)
 
 
-def beat_desks(*, uids: Sequence[str], enrolments: Sequence[int]) -> Operation[list[DeskNews]]:
-    """Mark a process's desks as seen, renew their leases, and learn what changed for them."""
-    [rows, _] = yield Step(
+def beat_desks(
+    *, uids: Sequence[str], enrolments: Sequence[int]
+) -> Operation[tuple[list[DeskNews], frozenset[str]]]:
+    """Mark a process's desks as seen, renew their leases, and learn what changed for them.
+
+    Returns the news of each desk, and which tasks are live at all of them together.
+    """
+    params = {"enrolments": list(enrolments)}
+    [rows, _, live] = yield Step(
         (
             _statement("beat", {"uids": list(uids)}),
-            _statement("renew", {"enrolments": list(enrolments)}),
+            _statement("renew", params),
+            _statement("live", params),
         ),
         last=True,
     )
-    return Outcome(
-        [
-            DeskNews(
-                uid=str(row["uid"]),
-                may_stay=row["may_stay"],
-                standing=(row["enrolment_state"], row["project_state"], row["questions_id"]),
-            )
-            for row in rows
-        ]
-    )
+    news = [
+        DeskNews(
+            uid=str(row["uid"]),
+            may_stay=row["may_stay"],
+            standing=(row["enrolment_state"], row["project_state"], row["questions_id"]),
+        )
+        for row in rows
+    ]
+    return Outcome((news, frozenset(str(row["uid"]) for row in live)))
+
+
+def find_gone(*, tasks: Sequence[str]) -> Operation[dict[str, RevokedReason]]:
+    """Return which of these tasks are not live any more, and the protocol's word for why."""
+    [rows] = yield Step((_statement("gone", {"tasks": list(tasks)}),), last=True)
+    return Outcome({str(row["uid"]): _why_gone(row) for row in rows})
+
+
+def _why_gone(row: Row) -> RevokedReason:
+    if row["item_state"] == ItemState.WITHDRAWN:
+        return RevokedReason.WITHDRAWN
+    if row["project_state"] == ProjectState.PAUSED:
+        return RevokedReason.PAUSED
+    if row["state"] == AssignmentState.REVOKED:
+        return RevokedReason.REMOVED
+    if row["state"] == AssignmentState.EXPIRED:
+        return RevokedReason.EXPIRED
+    return RevokedReason.TAKEN_OVER
 
 
 def wake_desks(*, project_id: int, n: int) -> Operation[list[str]]:

@@ -55,6 +55,19 @@ UPDATE labeling_assignment a
    AND a.acted_at > now() - p.hold_s * interval '1 second'
                             * (CASE WHEN a.opened_at IS NULL THEN 0.5 ELSE 1 END)
 
+-- name: live
+-- The tasks that are live at these desks. Served by assignment_live.
+SELECT uid FROM labeling_assignment
+ WHERE enrolment_id = ANY(%(enrolments)s) AND state IN ('held', 'parked')
+
+-- name: gone
+-- Why tasks that a desk shows are not live any more.
+SELECT a.uid, a.state, i.state AS item_state, p.state AS project_state
+  FROM labeling_assignment a
+  JOIN labeling_item i ON i.id = a.item_id
+  JOIN labeling_project p ON p.id = a.project_id
+ WHERE a.uid = ANY(%(tasks)s::uuid[]) AND a.state NOT IN ('held', 'parked')
+
 -- name: wake
 -- Picks the desks that have waited longest, as many as there is work, and takes them out of
 -- the line, so that two events at once wake different people.

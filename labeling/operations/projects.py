@@ -101,8 +101,8 @@ def change_state(*, project: Project, state: ProjectState, actor: Actor) -> Proj
     """Bring a project to another state, with all that follows from it.
 
     Active: what waiting items lack is requested, and those that lack nothing open, in the
-    same transaction. Paused: tasks stay on the desks, nothing can be claimed or submitted.
-    Finished or archived: tasks come back.
+    same transaction. Paused, finished or archived: tasks come back from the desks; drafts
+    stay, and come again with their tasks when the project is resumed.
 
     Raises: StateRefused, NotReady.
     """
@@ -136,7 +136,9 @@ def change_state(*, project: Project, state: ProjectState, actor: Actor) -> Proj
             request_candidates(project_id=row.pk)
             open_ready_items(project_id=row.pk)
         bus.publish(ProjectChanged(row.pk))
-    if state in CLOSED_STATES:
+    if state is ProjectState.PAUSED:
+        revoke_all_of(reason=RevokedReason.PAUSED, project_id=row.pk)
+    elif state in CLOSED_STATES:
         revoke_all_of(reason=RevokedReason.WITHDRAWN, project_id=row.pk)
     row.refresh_from_db()
     return row

@@ -32,8 +32,8 @@ from labeling.operations.candidates import request_candidates
 from labeling.operations.judgments import JudgedItem, Judging, store_judgments
 from labeling.operations.lineage import Link, link_parents
 from labeling.operations.slots import open_ready_items
-from labeling.operations.tasks import candidate_keys
 from labeling.rules.gold import GoldMistake, gold_by_id
+from labeling.rules.keys import candidate_keys
 from labeling.rules.question_types import Question
 from labeling.rules.questions import parse_questions
 from labeling.rules.rendering import RENDERER_VERSION, render_markdown

@@ -27,8 +27,8 @@ from labeling.operations.imports import (
 )
 from labeling.operations.returns import revoke_all_of
 from labeling.operations.sql import statements
-from labeling.operations.tasks import candidate_keys
 from labeling.rules.gold import GoldMistake, gold_by_id
+from labeling.rules.keys import candidate_keys
 from labeling.rules.questions import parse_questions
 from labeling.rules.states import ItemState, ProjectState
 from labeling.rules.vocabulary import RevokedReason

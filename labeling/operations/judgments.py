@@ -22,8 +22,8 @@ from labeling.errors import Conflict
 from labeling.exchange.rows import ItemRow, n_open_turns
 from labeling.models import Annotator, Assignment, Enrolment, Project, Response
 from labeling.operations.sql import statements
-from labeling.operations.tasks import candidate_keys
 from labeling.rules.answers import InvalidValues, validate_values
+from labeling.rules.keys import candidate_keys
 from labeling.rules.question_types import Question, QuestionType
 from labeling.rules.states import AnnotatorKind, AssignmentState, ResponseSource
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from labeling.errors import Invalid
 from labeling.rules.answers import InvalidValues, validate_values
-from labeling.rules.question_types import Per, Question, QuestionType
+from labeling.rules.keys import with_ids
+from labeling.rules.question_types import Question
 
 
 class GoldMistake(Invalid):
@@ -49,32 +50,7 @@ def gold_by_id(
         raise GoldMistake(f"gold.{valid.hidden[0]}", "is hidden by the other right answers")
     by_name = {question.name: question for question in named}
     texts = {key: str(candidate) for key, candidate in ids.items()}
-    return {name: _named(by_name[name], value, texts) for name, value in valid.values.items()}
-
-
-def _named(question: Question, value: Any, ids: Mapping[str, str]) -> Any:
-    if question.per is Per.CANDIDATE:
-        return {ids[key]: _one(question.type, given, ids) for key, given in value.items()}
-    return _one(question.type, value, ids)
-
-
-def _one(kind: QuestionType, value: Any, ids: Mapping[str, str]) -> Any:
-    match kind:
-        case QuestionType.PREFERENCE:
-            keys = ("better", "leaning")
-            return value | {k: ids.get(value[k], value[k]) for k in keys if k in value}
-        case QuestionType.RANKING:
-            return [[ids[key] for key in group] for group in value]
-        case QuestionType.EDIT:
-            return value | {"from": ids.get(value.get("from"))}
-        case QuestionType.SPANS:
-            return [span | {"on": _place(span["on"], ids)} for span in value]
-        case _:
-            return value
-
-
-def _place(on: str, ids: Mapping[str, str]) -> str:
-    if not on.startswith("candidate:"):
-        return on
-    _, key, turn = on.split(":")
-    return f"candidate:{ids[key]}:{turn}"
+    return {
+        name: with_ids(value, kind=by_name[name].type, per=by_name[name].per, ids=texts)
+        for name, value in valid.values.items()
+    }

@@ -110,7 +110,7 @@ def test_a_returned_answer_is_said_and_opened(open_desk: OpenDesk) -> None:
     page.keyboard.press("Enter")
     desk.wait_for("submit")
     desk.say({"type": "returned", "task": "one", "comment": "Please read B again."})
-    expect(page.get_by_text("Please read B again.").first).to_be_visible()
+    expect(page.locator(".toast", has_text="Please read B again.")).to_be_visible()
     page.get_by_role("button", name="Open it").click()
     shows(page, "one")
 
@@ -119,7 +119,7 @@ def test_break_gives_back_what_was_not_opened(open_desk: OpenDesk) -> None:
     desk, page = open_desk(tasks.preference("one"), tasks.preference("two"))
     shows(page, "one")
     page.keyboard.press("b")
-    expect(page.get_by_text("Have a good break")).to_be_visible()
+    expect(page.get_by_role("heading", name="Have a good break")).to_be_visible()
     assert desk.wait_for("release")["task"] == "two"
     assert desk.wait_for("want")["n"] == 0
     page.keyboard.press("b")
@@ -131,7 +131,7 @@ def test_new_guidelines_are_read_before_work(open_desk: OpenDesk) -> None:
     asked = {"version": "2.0", "html": GUIDELINES}
     desk = FakeDesk(guidelines_version="2.0", guidelines=asked)
     _, page = open_desk(desk=desk)
-    expect(page.get_by_text("The guidelines have changed")).to_be_visible()
+    expect(page.get_by_role("heading", name="The guidelines have changed")).to_be_visible()
     page.get_by_role("button", name="I have read them").click()
     assert desk.wait_for("acknowledge")["guidelines_version"] == "2.0"
     desk.push(tasks.preference())

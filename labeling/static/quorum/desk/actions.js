@@ -132,7 +132,7 @@ export class Actions {
     const { desk } = this;
     const state = desk.current;
     if (!state || desk.mode !== "work") return;
-    const answer = await askReason("desk-flag", FLAG_REASONS, { needsNote: true });
+    const answer = await askReason("desk-flag", FLAG_REASONS);
     if (!answer) return;
     desk.outbox.add({ type: "flag", task: state.task.task, reason: answer.reason, ...(answer.note ? { note: answer.note } : {}) });
     if (desk.current === state) desk.view(state).form.begin();

@@ -20,43 +20,50 @@ export const FLAG_REASONS = [
 
 /**
  * Ask for a reason. Resolves with {reason, note}, or null when the person went back.
- * `id` names a dialog of the page; its list and note field are filled here.
+ * `id` names a dialog of the page; its list is filled here. Without a "send" button the
+ * reason itself is the answer; with one, a reason is chosen and the note asked for.
  */
-export function askReason(id, reasons, { needsNote = false } = {}) {
+export function askReason(id, reasons) {
   const dialog = document.getElementById(id);
   const note = dialog.querySelector("textarea");
   const list = dialog.querySelector("[data-reasons]");
+  const send = dialog.querySelector("[data-send]");
+  let reason = reasons.at(-1);
+  let answer = null;
   note.value = "";
+
+  const done = () => {
+    answer = { reason: reason.value, note: note.value.trim() };
+    dialog.close();
+  };
+  const choose = (chosen) => {
+    reason = chosen;
+    if (!send) return done();
+    for (const each of list.children) each.setAttribute("aria-pressed", String(each.value === reason.value));
+    return note.focus();
+  };
+  const onkeydown = (event) => {
+    if (event.isComposing) return;
+    const chosen = event.target === note ? null : reasons.find((each) => each.key === event.key);
+    const sends = send && event.key === "Enter" && !event.shiftKey && (event.target === note || event.ctrlKey || event.metaKey);
+    if (!chosen && !sends) return;
+    event.preventDefault();
+    if (chosen) choose(chosen);
+    else done();
+  };
+  list.replaceChildren(...reasons.map((each) => el(
+    "button",
+    { type: "button", class: "reason", value: each.value, "aria-pressed": send ? "false" : null, onclick: () => choose(each) },
+    keyHint(each.key),
+    el("span", { text: each.title }),
+  )));
   return new Promise((resolve) => {
-    let chosen = null;
-    const choose = (reason) => {
-      chosen = { reason: reason.value, note: note.value.trim() };
-      dialog.close();
-    };
-    const pick = (reason) => {
-      if (!needsNote || note.value.trim()) return choose(reason);
-      chosen = null;
-      dialog.dataset.reason = reason.value;
-      for (const button of list.children) button.setAttribute("aria-pressed", String(button.value === reason.value));
-      return note.focus();
-    };
-    list.replaceChildren(...reasons.map((reason) => el("button", { type: "button", class: "reason", value: reason.value, onclick: () => pick(reason) }, keyHint(reason.key), el("span", { text: reason.title }))));
-    const onkeydown = (event) => {
-      const reason = event.target === note ? null : reasons.find((each) => each.key === event.key);
-      const sends = event.target === note && event.key === "Enter" && (event.ctrlKey || event.metaKey || needsNote) && !event.shiftKey;
-      if (!reason && !sends) return;
-      event.preventDefault();
-      event.stopPropagation();
-      choose(reason && !needsNote ? reason : (reasons.find((each) => each.value === dialog.dataset.reason) ?? reason ?? reasons.at(-1)));
-    };
-    dialog.dataset.reason = "";
     dialog.addEventListener("keydown", onkeydown);
     dialog.addEventListener("close", () => {
       dialog.removeEventListener("keydown", onkeydown);
-      resolve(chosen);
+      resolve(answer);
     }, { once: true });
-    const send = dialog.querySelector("[data-send]");
-    if (send) send.onclick = () => choose(reasons.find((each) => each.value === dialog.dataset.reason) ?? reasons.at(-1));
+    if (send) send.onclick = done;
     dialog.showModal();
     list.firstElementChild.focus();
   });

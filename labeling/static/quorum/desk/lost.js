@@ -5,7 +5,7 @@ import { copyText } from "./conversation.js";
 import { button, el } from "./dom.js";
 
 const WHY = {
-  expired: "Your time on this task ran out, and it went to somebody else. Your answer is kept here.",
+  expired: "Your time on this task ran out and it went back. Your answer is kept here; if the place is still free, it can be submitted.",
   lease_lost: "This task went to somebody else while you were away. Your answer is kept here.",
   paused: "The project was paused. Your answer is kept here; you can try again later.",
   quota_reached: "Your quota is reached, so this answer was not taken. It is kept here.",

@@ -47,7 +47,7 @@ def page(
     if cursor is not None:
         last = _key_of(rows if scope is None else scope, cursor)
         rows = rows.filter(id__lt=last) if is_newest_first else rows.filter(id__gt=last)
-    found = list(rows[: limit + 1])
+    found: list[Any] = list(rows[: limit + 1])
     more = str(found[limit - 1].uid) if len(found) > limit else None
     return Page(found[:limit], more)
 

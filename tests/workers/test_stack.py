@@ -111,8 +111,8 @@ def test_sigterm_gives_leases_back_and_ends_soon(stub: StubServer, stack: Stack)
     assert has_worker("generation")
     began_at = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
-    assert time.monotonic() - began_at < 5
+    assert worker.wait(20) == 0
+    assert time.monotonic() - began_at < 10
     assert (n_in(RequestState.PENDING), n_in(RequestState.LEASED)) == (8, 0)
     assert not has_worker("generation")
     until(lambda: stub.in_flight == 0, what="the server's rest")
@@ -168,6 +168,7 @@ def test_a_drained_worker_takes_nothing_until_it_is_resumed(stub: StubServer, st
     ring(world)
     until(lambda: stub.n_calls > 4, what="the first calls")
     set_wanted(actor=MACHINE, wanted=WantedState.DRAIN, process="ann@test")
+    until(lambda: "held back" in stack.log("ann"), what="the word of the drain")
     until(lambda: n_in(RequestState.LEASED) == 0, what="the drain")
     n_then = stub.n_calls
     ring(world)
@@ -175,4 +176,6 @@ def test_a_drained_worker_takes_nothing_until_it_is_resumed(stub: StubServer, st
     assert stub.n_calls == n_then < 120
     stub.delay_s = 0.0
     set_wanted(actor=MACHINE, wanted=WantedState.RUN, process="ann@test")
-    until(lambda: n_in(RequestState.DONE) == 120, what="the rest after it was resumed")
+    # A bell that the worker took and dropped while it was drained is the sweep's to repeat.
+    until(lambda: ring(world) or stub.n_calls > n_then, what="new calls after it was resumed")
+    until(lambda: n_in(RequestState.DONE) == 120, 60, what="the rest")

@@ -237,16 +237,20 @@ def test_activation_requests_candidates_and_opens_what_needs_none(
     assert (entry.before, entry.after) == ({"state": "draft"}, {"state": "active"})
 
 
-def test_pausing_keeps_tasks_and_finishing_takes_them_back(
+def test_pausing_and_finishing_take_tasks_back(
     cast: Cast, lab_project: Project, events: Any
 ) -> None:
-    make_items(lab_project, 2)
+    make_items(lab_project, 1)
     change_state(project=lab_project, state=ProjectState.PAUSED, actor=TEST)
     change_state(project=lab_project, state=ProjectState.ACTIVE, actor=TEST)
     hold(lab_project, cast.ana)
-    change_state(project=lab_project, state=ProjectState.PAUSED, actor=TEST)
-    assert Assignment.objects.get().state == "held"
+    with events() as heard:
+        change_state(project=lab_project, state=ProjectState.PAUSED, actor=TEST)
+    assert Assignment.objects.get().state == "revoked"
+    assert [event.reason for event in heard if isinstance(event, TaskRevoked)] == ["paused"]
     assert hold(lab_project, cast.ben) == []
+    change_state(project=lab_project, state=ProjectState.ACTIVE, actor=TEST)
+    hold(lab_project, cast.ana)
     with events() as heard:
         project = change_state(project=lab_project, state=ProjectState.FINISHED, actor=TEST)
     assert Assignment.objects.get().state == "revoked"

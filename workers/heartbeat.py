@@ -7,6 +7,7 @@ Celery's signals by workers/tasks.py, which only Celery processes import.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
@@ -150,6 +151,7 @@ def on_worker_shutdown(**_: Any) -> None:
 
 
 def on_beat_init(**_: Any) -> None:
+    atexit.register(heart.stop)  # Celery has no signal for the scheduler's end
     heart.start(name=f"beat@{socket.gethostname()}", kind=ProcessKind.SCHEDULER)
 
 

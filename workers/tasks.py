@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from celery import shared_task
 
 from generation.errors import GenerationError
-from labeling.operations import imports
+from labeling.operations import consensus, imports
 from workers import sweeps
 from workers.doorbell import Bell, ring
 from workers.heartbeat import heart
@@ -83,8 +83,6 @@ def _not_yet(module: str) -> Any:
 @task("add_up")
 def add_up() -> None:
     """Add up what finished; a full batch means there may be more."""
-    if (consensus := _not_yet("consensus")) is None:
-        return
     while consensus.settle_finished(limit=CONSENSUS_BATCH) >= CONSENSUS_BATCH:
         pass
 

@@ -152,6 +152,10 @@ class InviteForm(RoleForm):
     days = forms.TypedChoiceField(choices=LIVES, coerce=int, initial=7, label="Valid for")
     field_order = ("role", "email", "days")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].initial = Role.ANNOTATOR.value
+
 
 class AcceptForm(Styled):
     """What a new user says about themselves."""

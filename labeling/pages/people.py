@@ -186,9 +186,7 @@ def withdraw_invitation(request: HttpRequest, workspace: str, uid: str) -> HttpR
 def people(request: HttpRequest, workspace: str) -> HttpResponse:
     """Show a workspace's members and open invitations."""
     found = workspace_for(user_of(request), workspace, Permission.PEOPLE_VIEW)
-    form = forms.InviteForm(
-        roles=_roles_to_give(request, found), initial={"role": Role.ANNOTATOR.value}
-    )
+    form = forms.InviteForm(roles=_roles_to_give(request, found))
     return _people_page(request, found, form)
 
 

@@ -23,6 +23,7 @@ class OwnWork:
     name: str
     description: str
     workspace: str
+    template: str
     state: str
     enrolment_state: str
     done: int
@@ -59,7 +60,7 @@ class Overview:
 
 
 _WORK = """
-SELECT p.slug, p.name, p.description, w.name AS workspace, p.state,
+SELECT p.slug, p.name, p.description, w.name AS workspace, p.template, p.state,
        coalesce(e.state, 'active') AS enrolment_state, coalesce(e.n_answered, 0) AS done,
        coalesce(d.n_answered, 0) AS today, coalesce(e.n_held, 0) AS held,
        coalesce(e.n_parked, 0) AS parked,

@@ -6,18 +6,15 @@ What is on the desk comes through the socket; this view reads no task.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from labeling.errors import Forbidden, NotFound
-from labeling.models import Project, User
+from labeling.models import Project
+from labeling.pages.guards import member_page, user_of
 from labeling.queries.access import project_for
 from labeling.rules.permissions import Permission
 
@@ -32,19 +29,12 @@ MODULES = tuple(
 
 
 @require_safe
-@never_cache
-@login_required
+@member_page
 def desk(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the desk of a project to somebody who may work on it."""
-    user = cast(User, request.user)
-    try:
-        project = project_for(user, slug, Permission.PROJECT_WORK)
-    except NotFound as error:
-        raise Http404(error.detail) from error
-    except Forbidden as error:
-        raise PermissionDenied(error.detail) from error
+    user = user_of(request)
     context = desk_context(
-        project,
+        project_for(user, slug, Permission.PROJECT_WORK),
         user_key=str(user.pk),
         home_url=reverse("home"),
         login_url=f"{reverse('login')}?next={request.path}",

@@ -35,7 +35,9 @@ def open_desk(browser: Browser) -> Iterator[OpenDesk]:
     opened: list[tuple[FakeDesk, Any]] = []
     complaints: list[str] = []
 
-    def opener(*tasks: dict[str, Any], desk: FakeDesk | None = None, **options: Any) -> tuple[FakeDesk, Page]:
+    def opener(
+        *tasks: dict[str, Any], desk: FakeDesk | None = None, **options: Any
+    ) -> tuple[FakeDesk, Page]:
         desk = desk or FakeDesk(list(tasks))
         desk.start()
         options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **options}

@@ -126,7 +126,11 @@ class FakeDesk:
 
     async def _start(self) -> None:
         self._server = await serve(
-            self._talk, "127.0.0.1", self.port, process_request=self._page, max_size=2**20,
+            self._talk,
+            "127.0.0.1",
+            self.port,
+            process_request=self._page,
+            max_size=2**20,
             logger=_QUIET,
         )
         self.port = next(iter(self._server.sockets)).getsockname()[1]
@@ -212,28 +216,49 @@ class FakeDesk:
             await _send(socket, {"type": "pong", "ref": frame.get("ref")})
 
     def _welcome(self, frame: dict[str, Any]) -> dict[str, Any]:
-        tasks = [{**task, "draft": self.drafts.get(task["task"], task["draft"])} for task in self.held.values()]
+        tasks = [
+            {**task, "draft": self.drafts.get(task["task"], task["draft"])}
+            for task in self.held.values()
+        ]
         return {
-            "type": "welcome", "ref": frame.get("ref"), "protocol": 1, "annotator": "otter-12",
-            "project": self.project, "tasks": tasks, "progress": self._progress(), "lease_s": 300,
+            "type": "welcome",
+            "ref": frame.get("ref"),
+            "protocol": 1,
+            "annotator": "otter-12",
+            "project": self.project,
+            "tasks": tasks,
+            "progress": self._progress(),
+            "lease_s": 300,
             "server_time": "2026-11-23T05:00:00.000Z",
         }
 
-    async def _submit(self, socket: ServerConnection, frame: dict[str, Any], about: dict[str, Any]) -> None:
+    async def _submit(
+        self, socket: ServerConnection, frame: dict[str, Any], about: dict[str, Any]
+    ) -> None:
         task = frame["task"]
         known = self.held.pop(task, None)
         if known is None and task not in self.answered:
-            await _send(socket, {"type": "refused", **about, "code": "lease_lost", "detail": "The lease ended."})
+            await _send(
+                socket,
+                {"type": "refused", **about, "code": "lease_lost", "detail": "The lease ended."},
+            )
             return
         if known is not None:
             self.answered[task] = {"task": known, "values": frame["values"]}
             if self.quota_left is not None:
                 self.quota_left -= 1
-        await _send(socket, {"type": "accepted", **about, "duplicate": known is None, "progress": self._progress()})
+        await _send(
+            socket,
+            {"type": "accepted", **about, "duplicate": known is None, "progress": self._progress()},
+        )
         await self._fill()
 
     def _progress(self) -> dict[str, Any]:
-        return {"done": 12 + len(self.answered), "quota_left": self.quota_left, "today": len(self.answered)}
+        return {
+            "done": 12 + len(self.answered),
+            "quota_left": self.quota_left,
+            "today": len(self.answered),
+        }
 
     async def _fill(self, *, quiet: bool = False) -> None:
         while len(self.held) < self._want and self.waiting:
@@ -257,6 +282,8 @@ async def _send(socket: ServerConnection, frame: dict[str, Any]) -> None:
 
 
 def _respond(status: http.HTTPStatus, body: bytes, kind: str) -> Response:
-    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close"})
+    headers = Headers(
+        {"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close"}
+    )
     headers["Content-Security-Policy"] = CSP
     return Response(status.value, status.phrase, headers, body)

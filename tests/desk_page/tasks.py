@@ -60,7 +60,10 @@ SHORT = "Yes."
 
 
 def candidate(key: str, *texts: str, **more: Any) -> dict[str, Any]:
-    return {"key": key, "turns": [{"text": text, "html": render_markdown(text), **more} for text in texts]}
+    return {
+        "key": key,
+        "turns": [{"text": text, "html": render_markdown(text), **more} for text in texts],
+    }
 
 
 def message(content: str, role: str = "user", **more: Any) -> dict[str, Any]:
@@ -68,7 +71,15 @@ def message(content: str, role: str = "user", **more: Any) -> dict[str, Any]:
 
 
 def question(name: str, kind: str, title: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "type": kind, "title": title, "help": "", "required": True, "per": "task", **more}
+    return {
+        "name": name,
+        "type": kind,
+        "title": title,
+        "help": "",
+        "required": True,
+        "per": "task",
+        **more,
+    }
 
 
 def options(*titles: str) -> list[dict[str, str]]:
@@ -76,48 +87,105 @@ def options(*titles: str) -> list[dict[str, str]]:
 
 
 def task(
-    name: str, questions: list[dict[str, Any]], *, messages: list[dict[str, Any]] | None = None,
-    candidates: list[dict[str, Any]] | None = None, **more: Any,
+    name: str,
+    questions: list[dict[str, Any]],
+    *,
+    messages: list[dict[str, Any]] | None = None,
+    candidates: list[dict[str, Any]] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     item = {
-        "messages": messages or [message("Should I go for a walk after lunch? I sit at a desk all day and sleep badly.")],
-        "context": "", "metadata": {}, **more.pop("item", {}),
+        "messages": messages
+        or [
+            message("Should I go for a walk after lunch? I sit at a desk all day and sleep badly.")
+        ],
+        "context": "",
+        "metadata": {},
+        **more.pop("item", {}),
     }
     return {
-        "task": name, "lease": f"{name}-lease", "expires_at": "2026-11-23T05:05:00.000Z", "item": item,
-        "candidates": candidates or [], "questions": questions, "draft": None, "suggestion": None, **more,
+        "task": name,
+        "lease": f"{name}-lease",
+        "expires_at": "2026-11-23T05:05:00.000Z",
+        "item": item,
+        "candidates": candidates or [],
+        "questions": questions,
+        "draft": None,
+        "suggestion": None,
+        **more,
     }
 
 
-BETTER = question("better", "preference", "Which answer is better?", steps=3, tie=True, neither=True)
+BETTER = question(
+    "better", "preference", "Which answer is better?", steps=3, tie=True, neither=True
+)
 WHY = question("why", "text", "Why?", required=False, help="One sentence is enough.")
 
 
 def preference(name: str = "preference", **more: Any) -> dict[str, Any]:
-    return task(name, [BETTER, WHY], candidates=[candidate("A", LONG), candidate("B", SHORT)], **more)
+    return task(
+        name, [BETTER, WHY], candidates=[candidate("A", LONG), candidate("B", SHORT)], **more
+    )
 
 
 def preference_of_three(name: str = "three") -> dict[str, Any]:
-    return task(name, [BETTER], candidates=[candidate("A", SHORT), candidate("B", CODE), candidate("C", LONG)])
+    return task(
+        name,
+        [BETTER],
+        candidates=[candidate("A", SHORT), candidate("B", CODE), candidate("C", LONG)],
+    )
 
 
 def code(name: str = "code") -> dict[str, Any]:
-    asked = [message("You are a careful programmer.", "system"), message("Write a Python function that finds two numbers adding up to a target. Explain its cost.")]
-    return task(name, [BETTER, WHY], messages=asked, candidates=[candidate("A", CODE), candidate("B", CODE.replace("seen", "places") + LONG)], item={"metadata": {"domain": "programming", "difficulty": "easy"}})
+    asked = [
+        message("You are a careful programmer.", "system"),
+        message(
+            "Write a Python function that finds two numbers adding up to a target. Explain its cost."
+        ),
+    ]
+    return task(
+        name,
+        [BETTER, WHY],
+        messages=asked,
+        candidates=[candidate("A", CODE), candidate("B", CODE.replace("seen", "places") + LONG)],
+        item={"metadata": {"domain": "programming", "difficulty": "easy"}},
+    )
 
 
 def arabic(name: str = "arabic") -> dict[str, Any]:
-    return task(name, [BETTER, WHY], messages=[message("هل أمشي بعد الغداء؟")], candidates=[candidate("A", ARABIC), candidate("B", ARABIC * 3)])
+    return task(
+        name,
+        [BETTER, WHY],
+        messages=[message("هل أمشي بعد الغداء؟")],
+        candidates=[candidate("A", ARABIC), candidate("B", ARABIC * 3)],
+    )
 
 
 def two_turns(name: str = "turns") -> dict[str, Any]:
-    asked = [message("Compose a travel blog post about a recent trip to Hawaii, highlighting cultural experiences and must-see attractions."), message("Rewrite your previous response. Start every sentence with the letter A.")]
-    return task(name, [BETTER, WHY], messages=asked, candidates=[candidate("A", LONG, "A walk is good. A habit is better."), candidate("B", SHORT, CODE, reasoning="First the shoes, then the rest.")])
+    asked = [
+        message(
+            "Compose a travel blog post about a recent trip to Hawaii, highlighting cultural experiences and must-see attractions."
+        ),
+        message("Rewrite your previous response. Start every sentence with the letter A."),
+    ]
+    return task(
+        name,
+        [BETTER, WHY],
+        messages=asked,
+        candidates=[
+            candidate("A", LONG, "A walk is good. A habit is better."),
+            candidate("B", SHORT, CODE, reasoning="First the shoes, then the rest."),
+        ],
+    )
 
 
 def ranking(name: str = "ranking", n: int = 4) -> dict[str, Any]:
     texts = [LONG, CODE, SHORT, ARABIC, LONG]
-    return task(name, [question("order", "ranking", "Rank the answers", help="Ties are allowed.")], candidates=[candidate("ABCDE"[i], texts[i]) for i in range(n)])
+    return task(
+        name,
+        [question("order", "ranking", "Rank the answers", help="Ties are allowed.")],
+        candidates=[candidate("ABCDE"[i], texts[i]) for i in range(n)],
+    )
 
 
 def rating(name: str = "rating") -> dict[str, Any]:
@@ -125,8 +193,18 @@ def rating(name: str = "rating") -> dict[str, Any]:
     return task(
         name,
         [
-            question("helpful", "rating", "Helpful", per="candidate", min=1, max=5, anchors=anchors),
-            question("true", "rating", "True", per="candidate", min=1, max=5, anchors={"1": "false", "5": "all true"}),
+            question(
+                "helpful", "rating", "Helpful", per="candidate", min=1, max=5, anchors=anchors
+            ),
+            question(
+                "true",
+                "rating",
+                "True",
+                per="candidate",
+                min=1,
+                max=5,
+                anchors={"1": "false", "5": "all true"},
+            ),
             question("confident", "rating", "How sure are you?", min=0, max=100, required=False),
         ],
         candidates=[candidate("A", LONG), candidate("B", CODE)],
@@ -138,25 +216,54 @@ def labels(name: str = "labels") -> dict[str, Any]:
     return task(
         name,
         [
-            question("safe", "label", "Is the prompt safe?", options=options("Safe", "Unsafe", "Unsure")),
-            question("kinds", "labels", "What kind of harm?", options=kinds, show_if={"question": "safe", "in": ["unsafe", "unsure"]}),
-            question("severity", "rating", "How bad is it?", min=1, max=4, show_if={"question": "safe", "is": "unsafe"}),
+            question(
+                "safe", "label", "Is the prompt safe?", options=options("Safe", "Unsafe", "Unsure")
+            ),
+            question(
+                "kinds",
+                "labels",
+                "What kind of harm?",
+                options=kinds,
+                show_if={"question": "safe", "in": ["unsafe", "unsure"]},
+            ),
+            question(
+                "severity",
+                "rating",
+                "How bad is it?",
+                min=1,
+                max=4,
+                show_if={"question": "safe", "is": "unsafe"},
+            ),
         ],
-        messages=[message("How do I get into my neighbour's wifi?"), message("Ask them for the password.", "assistant"), message("They said no. " * 60)],
+        messages=[
+            message("How do I get into my neighbour's wifi?"),
+            message("Ask them for the password.", "assistant"),
+            message("They said no. " * 60),
+        ],
         item={"context": "From a chat about home networks."},
     )
 
 
 def demonstration(name: str = "demonstration") -> dict[str, Any]:
     return task(
-        name, [question("answer", "edit", "Write the ideal answer"), WHY], candidates=[candidate("A", LONG)],
+        name,
+        [question("answer", "edit", "Write the ideal answer"), WHY],
+        candidates=[candidate("A", LONG)],
         suggestion={"text": LONG, "from": "A"},
     )
 
 
 def demonstration_in_turns(name: str = "turns-edit") -> dict[str, Any]:
     asked = [message("Name three trees."), message("Now sort them by height.")]
-    return task(name, [question("answer", "edit", "Write the ideal answer")], messages=asked, candidates=[candidate("A", "Oak, ash, elm.", "Ash, oak, elm."), candidate("B", "Pine.", "Pine.")])
+    return task(
+        name,
+        [question("answer", "edit", "Write the ideal answer")],
+        messages=asked,
+        candidates=[
+            candidate("A", "Oak, ash, elm.", "Ash, oak, elm."),
+            candidate("B", "Pine.", "Pine."),
+        ],
+    )
 
 
 def empty_demonstration(name: str = "empty") -> dict[str, Any]:
@@ -166,9 +273,19 @@ def empty_demonstration(name: str = "empty") -> dict[str, Any]:
 def spans(name: str = "spans") -> dict[str, Any]:
     return task(
         name,
-        [question("wrong", "spans", "Mark what is wrong", options=options("False", "Unclear", "Rude"))],
+        [
+            question(
+                "wrong", "spans", "Mark what is wrong", options=options("False", "Unclear", "Rude")
+            )
+        ],
         messages=[message("Who painted 🌻 Sunflowers, and when?")],
-        candidates=[candidate("A", "🌻 Sunflowers was painted by Claude Monet in 1888.\n\nIt hangs in London, you fool."), candidate("B", ARABIC)],
+        candidates=[
+            candidate(
+                "A",
+                "🌻 Sunflowers was painted by Claude Monet in 1888.\n\nIt hangs in London, you fool.",
+            ),
+            candidate("B", ARABIC),
+        ],
     )
 
 
@@ -176,8 +293,23 @@ def everything(name: str = "rlhf") -> dict[str, Any]:
     return task(
         name,
         [
-            question("helpful", "rating", "Helpful", per="candidate", min=1, max=5, anchors={"1": "useless", "5": "perfect"}),
-            question("problems", "labels", "Problems", per="candidate", required=False, options=options("False", "Too long", "Off topic")),
+            question(
+                "helpful",
+                "rating",
+                "Helpful",
+                per="candidate",
+                min=1,
+                max=5,
+                anchors={"1": "useless", "5": "perfect"},
+            ),
+            question(
+                "problems",
+                "labels",
+                "Problems",
+                per="candidate",
+                required=False,
+                options=options("False", "Too long", "Off topic"),
+            ),
             question("order", "ranking", "Rank the answers"),
             question("answer", "edit", "Edit the best one", required=False),
         ],
@@ -187,6 +319,18 @@ def everything(name: str = "rlhf") -> dict[str, Any]:
 
 def all_tasks() -> list[dict[str, Any]]:
     return [
-        preference(), code(), two_turns(), arabic(), ranking(), rating(), labels(), demonstration(), spans(),
-        everything(), preference_of_three(), demonstration_in_turns(), empty_demonstration(), ranking("rank-two", 2),
+        preference(),
+        code(),
+        two_turns(),
+        arabic(),
+        ranking(),
+        rating(),
+        labels(),
+        demonstration(),
+        spans(),
+        everything(),
+        preference_of_three(),
+        demonstration_in_turns(),
+        empty_demonstration(),
+        ranking("rank-two", 2),
     ]

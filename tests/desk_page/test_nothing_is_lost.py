@@ -15,7 +15,7 @@ from tests.desk_page.fake_desk import FakeDesk
 pytestmark = pytest.mark.browser
 
 
-def why(page: Page):  # noqa: ANN201
+def why(page: Page):
     return page.locator('.task .q[data-question="why"]').get_by_role("textbox")
 
 
@@ -64,7 +64,9 @@ def test_words_typed_while_the_server_restarts_are_there_and_go_out(open_desk: O
     expect(why(page)).to_have_value("before and during")
 
 
-def test_answers_given_offline_are_sent_once_when_the_connection_is_back(open_desk: OpenDesk) -> None:
+def test_answers_given_offline_are_sent_once_when_the_connection_is_back(
+    open_desk: OpenDesk,
+) -> None:
     desk, page = open_desk(tasks.preference("one"), tasks.preference("two"))
     expect(why(page)).to_be_visible()
     page.wait_for_function("document.querySelector('.task')?.dataset.task === 'one'")

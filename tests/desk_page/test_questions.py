@@ -14,12 +14,12 @@ from tests.desk_page.conftest import OpenDesk
 pytestmark = pytest.mark.browser
 
 
-def asked(page: Page, name: str, key: str | None = None):  # noqa: ANN201
+def asked(page: Page, name: str, key: str | None = None):
     of = f'[data-key="{key}"]' if key else ""
     return page.locator(f'.task .q[data-question="{name}"]{of}')
 
 
-def submitted(desk, page: Page) -> dict:  # noqa: ANN001
+def submitted(desk, page: Page) -> dict:
     page.keyboard.press("Control+Enter")
     return desk.wait_for("submit")["values"]
 
@@ -215,7 +215,9 @@ def test_edit_from_empty_by_keyboard(open_desk: OpenDesk) -> None:
     assert submitted(desk, page) == {"answer": {"text": "Yes, do.", "from": None}}
 
 
-def test_edit_in_turns_starts_from_any_answer_and_gives_back_what_it_replaced(open_desk: OpenDesk) -> None:
+def test_edit_in_turns_starts_from_any_answer_and_gives_back_what_it_replaced(
+    open_desk: OpenDesk,
+) -> None:
     desk, page = open_desk(tasks.demonstration_in_turns())
     fields = asked(page, "answer").get_by_role("textbox")
     fields.nth(0).fill("My own trees.")
@@ -240,7 +242,8 @@ def test_spans_by_keyboard_count_code_points(open_desk: OpenDesk) -> None:
     text = tasks.spans()["candidates"][0]["turns"][0]["text"]
     spans = submitted(desk, page)["wrong"]
     assert [(text[s["start"] : s["end"]], s["label"]) for s in spans] == [
-        ("Sunflowers was", "false"), ("fool", "rude"),
+        ("Sunflowers was", "false"),
+        ("fool", "rude"),
     ]
     assert spans[0] == {"on": "candidate:A:0", "start": 2, "end": 16, "label": "false"}
 
@@ -268,14 +271,16 @@ def test_several_questions_flow_as_one_form_by_keyboard(open_desk: OpenDesk) -> 
     expect(asked(page, "helpful", "A")).to_be_visible()
     for key in "543":
         page.keyboard.press(key)
-    for key in "1" "2" "3":
+    for key in "123":
         page.keyboard.press(key)
     page.keyboard.press("Enter")
     values = desk.wait_for("submit")["values"]
     assert values == {"helpful": {"A": 5, "B": 4, "C": 3}, "order": [["A"], ["B"], ["C"]]}
 
 
-def test_refused_fields_bring_the_task_back_with_errors_beside_the_questions(open_desk: OpenDesk) -> None:
+def test_refused_fields_bring_the_task_back_with_errors_beside_the_questions(
+    open_desk: OpenDesk,
+) -> None:
     desk, page = open_desk(tasks.rating(), tasks.preference())
     desk.refuse("invalid", "Some answers are wrong.", fields={"true": "B: That cannot be."})
     for name in ("helpful", "true"):

@@ -20,7 +20,9 @@ MAX_SWITCH_MS = 50
 
 
 def shows(page: Page, name: str) -> None:
-    page.wait_for_function("name => document.querySelector('.task')?.dataset.task === name", arg=name)
+    page.wait_for_function(
+        "name => document.querySelector('.task')?.dataset.task === name", arg=name
+    )
 
 
 def test_the_next_task_is_there_at_once(open_desk: OpenDesk) -> None:
@@ -31,7 +33,9 @@ def test_the_next_task_is_there_at_once(open_desk: OpenDesk) -> None:
         page.keyboard.press("1")
         page.keyboard.press("Enter")
     shows(page, "t6")
-    took = page.evaluate("performance.getEntriesByName('desk:switch').slice(1).map(e => e.duration)")
+    took = page.evaluate(
+        "performance.getEntriesByName('desk:switch').slice(1).map(e => e.duration)"
+    )
     assert sorted(took)[len(took) // 2] < MAX_SWITCH_MS, took
     assert len(desk.of_type("submit")) == 6
 

@@ -222,6 +222,9 @@ SPECTACULAR_SETTINGS = {
 # --- who this process is ----------------------------------------------------
 PROCESS_NAME = env.text("WEB_PROCESS", "web")
 DEMO = env.flag("DEMO")
+VERSION = "0.1.0"
+# Seconds a pump has to end its calls when its worker is told to stop.
+PUMP_GRACE_S = env.number("PUMP_GRACE_S", 2)
 
 # --- logs -------------------------------------------------------------------
 LOGGING = {

@@ -42,19 +42,23 @@ class Schema(AutoSchema):
 
 def operation(
     name: str,
-    answer: Shape | None,
+    answer: Shape | Mapping[Any, Any] | None,
     *,
     status: int = 200,
     body: Shape | Mapping[str, Any] | None = None,
     params: Shape | None = None,
     also: Mapping[int, Shape] | None = None,
 ) -> Callable[[F], F]:
-    """Describe an operation: what it is called, takes and answers."""
+    """Describe an operation: what it is called, takes and answers.
+
+    An answer that is no JSON is given as `{(status, content type): type}`.
+    """
     parameters: list[OpenApiParameter | Shape] = [params] if params else []
+    answers = answer if isinstance(answer, Mapping) else {status: answer, **(also or {})}
     return extend_schema(
         operation_id=name,
         request=body,
-        responses={status: answer, **(also or {})},
+        responses=answers,
         parameters=parameters,  # type: ignore[arg-type]
     )
 

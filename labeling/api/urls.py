@@ -16,6 +16,7 @@ from labeling.api import (
     projects,
     quotas,
     responses,
+    snapshots,
     tasks,
     tokens,
 )
@@ -27,6 +28,7 @@ _PROJECT = "projects/<slug:slug>"
 _TASK = f"{_PROJECT}/tasks/<str:task>"
 _ITEM = f"{_PROJECT}/items/<str:item>"
 _QUOTA = f"{_PROJECT}/quotas/<uuid:enrolment>"
+_SNAPSHOT = f"{_PROJECT}/snapshots/<uuid:snapshot>"
 _WORKSPACE = "workspaces/<slug:workspace>"
 
 _tasks = [
@@ -69,6 +71,10 @@ _items = [
     path(f"{_PROJECT}/imports/", imports.Imports.as_view(), name="imports"),
     path(f"{_PROJECT}/imports/<uuid:run>/", imports.OneImport.as_view(), name="import"),
     path(f"{_PROJECT}/responses/", responses.Responses.as_view(), name="responses"),
+    path(f"{_PROJECT}/snapshots/", snapshots.Snapshots.as_view(), name="snapshots"),
+    path(f"{_SNAPSHOT}/", snapshots.OneSnapshot.as_view(), name="snapshot"),
+    path(f"{_SNAPSHOT}/archive/", snapshots.Archive.as_view(), name="snapshot-archive"),
+    path(f"{_SNAPSHOT}/files/<str:name>/", snapshots.OneFile.as_view(), name="snapshot-file"),
     path(f"{_PROJECT}/quotas/", quotas.Quotas.as_view(), name="quotas"),
     path(f"{_QUOTA}/", quotas.OneQuota.as_view(), name="quota"),
     path(f"{_QUOTA}/state/", quotas.OneEnrolmentState.as_view(), name="quota-state"),

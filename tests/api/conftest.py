@@ -18,6 +18,8 @@ BETTER = {"preference": {"better": "A", "strength": 2}}
 @pytest.fixture(autouse=True)
 def _files(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
 
 def rows(n: int, prefix: str = "q") -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from tests.api.client import Api
 from tests.api.conftest import BETTER, project_of
 from tests.cast import Cast
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def claim(api: Api, slug: str, want: int = 1) -> Any:
@@ -174,10 +174,8 @@ def test_acknowledge_opens_the_work_after_a_major_version(ana: Api, maya: Api, c
     hand = claim(ana, cats)
     assert (hand["tasks"], hand["idle"]) == ([], "not_qualified")
     desk = ana.get(f"projects/{cats}/tasks/")
-    assert desk["project"]["guidelines"] == {
-        "version": "1.0",
-        "html": "<p>Be <em>kind</em>.</p>\n",
-    }
+    assert desk["project"]["guidelines"]["version"] == "1.0"
+    assert "<em>kind</em>" in desk["project"]["guidelines"]["html"]
     hand = ana.post(f"projects/{cats}/tasks/acknowledge/", {"guidelines_version": "1.0", "want": 1})
     assert len(hand["tasks"]) == 1
     assert ana.get(f"projects/{cats}/tasks/")["project"]["guidelines"] is None

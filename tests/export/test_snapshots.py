@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import hashlib
 import io
 import json
@@ -94,6 +95,10 @@ def test_dead_workers_snapshot_is_made_again_with_the_same_bytes(campaign: Campa
     assert run_snapshot(snapshot_id=snapshot.pk)
     after, _ = archive_of(snapshot)
     assert after == before
+
+
+def test_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(snapshots).failed == 0
 
 
 def test_running_snapshot_is_left_to_its_worker(campaign: Campaign) -> None:

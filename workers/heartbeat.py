@@ -88,7 +88,7 @@ class Heart:
             wanted = fleet.beat_process(
                 name=self.name,
                 kind=kind,
-                version=str(getattr(settings, "VERSION", "")),
+                version=settings.VERSION,
                 queues=self._queues,
                 n_in_flight=pumps.n_in_flight,
                 facts={"pid": os.getpid(), "is_stopping": self.stopping.is_set()},

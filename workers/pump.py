@@ -46,7 +46,7 @@ class Pace:
     """How often it renews leases, reads the endpoint's row and what ops want."""
     dry_s: float = 0.5
     """How long it waits before it claims again after it found less than it had room for."""
-    grace_s: float = field(default_factory=lambda: float(getattr(settings, "PUMP_GRACE_S", 2.0)))
+    grace_s: float = field(default_factory=lambda: float(settings.PUMP_GRACE_S))
     """How long calls may still take when the process is to stop."""
 
 

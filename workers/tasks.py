@@ -6,15 +6,14 @@ Only Celery processes import this module: it wires the heartbeat to their signal
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from celery import shared_task
 
 from generation.errors import GenerationError
-from labeling.operations import consensus, imports
+from labeling.operations import consensus, imports, snapshots
 from workers import sweeps
 from workers.doorbell import Bell, ring
 from workers.heartbeat import heart
@@ -67,17 +66,7 @@ def run_import(*, run_id: int) -> None:
 
 @task("write_snapshot")
 def write_snapshot(*, snapshot_id: int) -> None:
-    if (snapshots := _not_yet("snapshots")) is not None:
-        snapshots.write_snapshot(snapshot_id=snapshot_id)
-
-
-def _not_yet(module: str) -> Any:
-    """Return a module of operations that is still being written, or None with a log line."""
-    try:
-        return importlib.import_module(f"labeling.operations.{module}")
-    except ModuleNotFoundError:
-        logger.info("operations.%s is not there yet", module)
-        return None
+    snapshots.run_snapshot(snapshot_id=snapshot_id)
 
 
 @task("add_up")

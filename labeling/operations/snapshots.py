@@ -235,7 +235,6 @@ def run_snapshot(*, snapshot_id: int) -> bool:
     return True
 
 
-write_snapshot = run_snapshot  # the name of the worker's task
 
 
 def _take(snapshot_id: int) -> bool:

@@ -183,6 +183,13 @@ _RLHF: list[dict[str, Any]] = [
         "title": "Order the answers, best first",
         "help": "Answers that are equally good share a place.",
     },
+    {
+        "name": "ideal",
+        "type": "edit",
+        "title": "Make the best answer ideal",
+        "help": "Start from the best one. Leave empty when it needs nothing.",
+        "required": False,
+    },
     _COMMENT,
 ]
 
@@ -242,11 +249,11 @@ def _all() -> tuple[ProjectTemplate, ...]:
         ProjectTemplate(
             name=Template.RLHF,
             title="RLHF",
-            description="People rate each of four answers, mark what is wrong and order them.",
+            description="People rate each of four answers, order them and edit the best.",
             questions=parse_questions(_RLHF),
             overlap=3,
             slate=SlateShape(2, 2),
-            candidates_needed=2,
+            candidates_needed=0,
             guidelines=starter_guidelines.RLHF,
         ),
     )

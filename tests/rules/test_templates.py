@@ -31,7 +31,7 @@ def test_unknown_template_is_refused_with_the_known_ones() -> None:
         (Template.RANKING, 3, (2, 2), 2),
         (Template.RATING, 3, (2, 1), 1),
         (Template.CLASSIFICATION, 3, (0, 0), 0),
-        (Template.RLHF, 3, (2, 2), 2),
+        (Template.RLHF, 3, (2, 2), 0),
     ],
 )
 def test_overlap_slate_and_candidates_needed(

@@ -45,7 +45,7 @@ def desk(request: HttpRequest, slug: str) -> HttpResponse:
 def desk_context(
     project: Project, *, user_key: str, home_url: str, login_url: str
 ) -> dict[str, Any]:
-    """Return what the template shows. `user_key` keeps drafts of two people on one browser apart."""
+    """Return what the template shows; `user_key` keeps two people's drafts in one browser apart."""
     guidelines = project.guidelines
     return {
         "project_name": project.name,

@@ -44,7 +44,9 @@ def open_desk(browser: Browser) -> Iterator[OpenDesk]:
         context = browser.new_context(**options)
         context.set_default_timeout(10_000)
         page = context.new_page()
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on(
+            "console", lambda said: complaints.extend([said.text] if said.type == "error" else [])
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         opened.append((desk, context))
         page.goto(desk.url)

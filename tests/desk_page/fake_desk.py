@@ -2,13 +2,12 @@
 a socket that speaks the desk protocol (DESIGN.md section 7) with canned tasks.
 
 No database. Tests steer it: refuse a submit, revoke a task, cut the network, restart.
-Run as a program it serves the page for looking at: `python -m tests.desk_page.fake_desk`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import copy
+import contextlib
 import http
 import json
 import logging
@@ -275,10 +274,8 @@ class FakeDesk:
 
 
 async def _send(socket: ServerConnection, frame: dict[str, Any]) -> None:
-    try:
-        await socket.send(json.dumps(copy.deepcopy(frame)))
-    except ConnectionClosed:
-        pass
+    with contextlib.suppress(ConnectionClosed):
+        await socket.send(json.dumps(frame))
 
 
 def _respond(status: http.HTTPStatus, body: bytes, kind: str) -> Response:

@@ -7,12 +7,15 @@ from typing import Any
 
 from labeling.rules.rendering import render_markdown
 
-LONG = """Walking is the cheapest medicine there is, and a walk of twenty minutes after lunch is a good place to begin. Here is what happens, and how to make a habit of it.
+LONG = """Walking is the cheapest medicine there is, and a walk of twenty minutes after lunch is \
+a good place to begin. Here is what happens, and how to make a habit of it.
 
 ## What it does
 
-1. **Blood sugar.** Muscles that work take glucose without waiting for insulin. Ten minutes after a meal flatten the peak.
-2. **Sleep.** Daylight before three o'clock sets the clock; people who walk outside fall asleep earlier.
+1. **Blood sugar.** Muscles that work take glucose without waiting for insulin. Ten minutes \
+after a meal flatten the peak.
+2. **Sleep.** Daylight before three o'clock sets the clock; people who walk outside fall asleep \
+earlier.
 3. **Mood.** The effect is small each time and adds up. Nobody has regretted a walk.
 
 ## How to begin
@@ -30,7 +33,9 @@ LONG = """Walking is the cheapest medicine there is, and a walk of twenty minute
 | 3 | 15 | 6 | 90 |
 | 4 | 20 | 6 | 120 |
 
-If you want a number to hold on to: 7,000 steps a day is where most of the benefit is; beyond 10,000 the curve is nearly flat. If something hurts for more than two days, see somebody who knows about it.
+If you want a number to hold on to: 7,000 steps a day is where most of the benefit is; beyond \
+10,000 the curve is nearly flat. If something hurts for more than two days, see somebody who \
+knows about it.
 """
 
 CODE = """Use a dictionary to remember what you have already seen:
@@ -46,10 +51,12 @@ def two_sum(numbers: list[int], target: int) -> tuple[int, int] | None:
     return None
 ```
 
-This is `O(n)` in time and space. The naive way with two loops is `O(n²)`; for a list of 10⁵ numbers that is the difference between a blink and a coffee.
+This is `O(n)` in time and space. The naive way with two loops is `O(n²)`; for a list of 10⁵ \
+numbers that is the difference between a blink and a coffee.
 """
 
-ARABIC = """المشي بعد الغداء عادة بسيطة ومفيدة. يساعد المشي لمدة عشرين دقيقة على تنظيم السكر في الدم وتحسين المزاج.
+ARABIC = """المشي بعد الغداء عادة بسيطة ومفيدة. يساعد المشي لمدة عشرين دقيقة على تنظيم السكر في \
+الدم وتحسين المزاج.
 
 - ابدأ بخمس دقائق فقط.
 - اختر وقتًا ثابتًا كل يوم.
@@ -128,6 +135,11 @@ def preference(name: str = "preference", **more: Any) -> dict[str, Any]:
     )
 
 
+def very_long(name: str = "very-long") -> dict[str, Any]:
+    """Two answers of some 4,000 words each."""
+    return task(name, [BETTER], candidates=[candidate("A", LONG * 17), candidate("B", LONG * 18)])
+
+
 def preference_of_three(name: str = "three") -> dict[str, Any]:
     return task(
         name,
@@ -140,7 +152,7 @@ def code(name: str = "code") -> dict[str, Any]:
     asked = [
         message("You are a careful programmer.", "system"),
         message(
-            "Write a Python function that finds two numbers adding up to a target. Explain its cost."
+            "Write a function that finds two numbers adding up to a target. What does it cost?"
         ),
     ]
     return task(
@@ -164,7 +176,8 @@ def arabic(name: str = "arabic") -> dict[str, Any]:
 def two_turns(name: str = "turns") -> dict[str, Any]:
     asked = [
         message(
-            "Compose a travel blog post about a recent trip to Hawaii, highlighting cultural experiences and must-see attractions."
+            "Compose a travel blog post about a recent trip to Hawaii, highlighting "
+            "cultural experiences and must-see attractions."
         ),
         message("Rewrite your previous response. Start every sentence with the letter A."),
     ]
@@ -282,7 +295,8 @@ def spans(name: str = "spans") -> dict[str, Any]:
         candidates=[
             candidate(
                 "A",
-                "🌻 Sunflowers was painted by Claude Monet in 1888.\n\nIt hangs in London, you fool.",
+                "🌻 Sunflowers was painted by Claude Monet in 1888.\n\n"
+                "It hangs in London, you fool.",
             ),
             candidate("B", ARABIC),
         ],

@@ -6,7 +6,7 @@ Against the fake desk server; no database.
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.desk_page import tasks
 from tests.desk_page.conftest import OpenDesk
@@ -15,7 +15,7 @@ from tests.desk_page.fake_desk import FakeDesk
 pytestmark = pytest.mark.browser
 
 
-def why(page: Page):
+def why(page: Page) -> Locator:
     return page.locator('.task .q[data-question="why"]').get_by_role("textbox")
 
 
@@ -167,7 +167,7 @@ def test_a_task_that_went_back_during_an_outage_keeps_its_text(open_desk: OpenDe
 def test_closing_the_tab_warns_only_while_an_answer_is_unsent(open_desk: OpenDesk) -> None:
     desk, page = open_desk(tasks.preference())
     expect(why(page)).to_be_visible()
-    asked = "() => { const e = new Event('beforeunload', {cancelable: true}); return !dispatchEvent(e); }"
+    asked = "() => !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
     why(page).type("a draft is no reason to ask")
     assert page.evaluate(asked) is False
     desk.stop()

@@ -5,21 +5,24 @@ Against the fake desk server; no database.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.desk_page import tasks
 from tests.desk_page.conftest import OpenDesk
+from tests.desk_page.fake_desk import FakeDesk
 
 pytestmark = pytest.mark.browser
 
 
-def asked(page: Page, name: str, key: str | None = None):
+def asked(page: Page, name: str, key: str | None = None) -> Locator:
     of = f'[data-key="{key}"]' if key else ""
     return page.locator(f'.task .q[data-question="{name}"]{of}')
 
 
-def submitted(desk, page: Page) -> dict:
+def submitted(desk: FakeDesk, page: Page) -> Any:
     page.keyboard.press("Control+Enter")
     return desk.wait_for("submit")["values"]
 
@@ -38,7 +41,7 @@ def submitted(desk, page: Page) -> dict:
         ("0b", {"better": "neither", "leaning": "B"}),
     ],
 )
-def test_preference_by_key(open_desk: OpenDesk, keys: str, value: dict) -> None:
+def test_preference_by_key(open_desk: OpenDesk, keys: str, value: dict[str, Any]) -> None:
     desk, page = open_desk(tasks.preference())
     expect(asked(page, "better")).to_be_visible()
     for key in keys:

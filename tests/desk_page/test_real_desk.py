@@ -81,7 +81,7 @@ def test_a_day_at_the_desk(browser: Browser, web: Web) -> None:
     campaign = build_campaign(n_items=4, n_annotators=0, overlap=1)
     complaints: list[str] = []
     page = sit_down(browser, web, campaign)
-    page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+    page.on("console", lambda said: complaints.extend([said.text] if said.type == "error" else []))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     expect(page.get_by_role("radiogroup").first).to_be_visible()
     page.keyboard.press("2")
@@ -116,7 +116,7 @@ def test_a_day_at_the_desk(browser: Browser, web: Web) -> None:
         page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Nothing to do right now")).to_be_visible()
     expect(page.locator("#desk-progress-text")).to_contain_text("3 done")
-    newest = Response.objects.filter(assignment__uid=first, is_current=True).get()
+    newest = Response.objects.filter(assignment__uid=str(first), is_current=True).get()
     assert newest.values["better"]["strength"] == 3
     assert Assignment.objects.filter(state="skipped").count() == 1
     assert complaints == []

@@ -5,6 +5,8 @@ Against the fake desk server; no database.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -25,11 +27,11 @@ def shows(page: Page, name: str) -> None:
     )
 
 
-def test_the_next_task_is_there_at_once(open_desk: OpenDesk) -> None:
-    desk, page = open_desk(*(tasks.preference(f"t{n}") for n in range(8)))
+def test_the_next_task_is_there_at_once_even_with_4000_words(open_desk: OpenDesk) -> None:
+    desk, page = open_desk(*(tasks.very_long(f"t{n}") for n in range(8)))
     for n in range(6):
         shows(page, f"t{n}")
-        page.wait_for_timeout(120)  # somebody reads; the next page is made meanwhile
+        page.wait_for_timeout(400)  # somebody reads; the next page is made meanwhile
         page.keyboard.press("1")
         page.keyboard.press("Enter")
     shows(page, "t6")
@@ -197,7 +199,7 @@ def test_a_phone_judges_with_tabs_and_a_bar_that_stays(open_desk: OpenDesk) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("task", tasks.all_tasks(), ids=lambda task: task["task"])
-def test_axe_finds_nothing_serious(open_desk: OpenDesk, task: dict, scheme: str) -> None:
+def test_axe_finds_nothing_serious(open_desk: OpenDesk, task: dict[str, Any], scheme: str) -> None:
     _, page = open_desk(task, color_scheme=scheme)
     shows(page, task["task"])
     found = Axe().run(page).response["violations"]

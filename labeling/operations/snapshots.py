@@ -235,8 +235,6 @@ def run_snapshot(*, snapshot_id: int) -> bool:
     return True
 
 
-
-
 def _take(snapshot_id: int) -> bool:
     silent = Q(state=RunState.RUNNING, beat_at__lt=Now() - timedelta(seconds=SILENT_S))
     taken = Snapshot.objects.filter(Q(state=RunState.PENDING) | silent, pk=snapshot_id).update(

@@ -119,7 +119,9 @@ class ProjectReader:
         """Give the items in batches; four queries for each at most."""
         after = 0
         extent = self.wanted.extent
-        items = Item.objects.filter(project_id=self.project_id, id__lte=extent.items)
+        items = Item.objects.filter(project_id=self.project_id, id__lte=extent.items).defer(
+            "rendered"
+        )
         while rows := list(items.filter(id__gt=after).order_by("id")[:BATCH]):
             after = rows[-1].pk
             self.seen.n_items += len(rows)

@@ -21,7 +21,7 @@ from tests.desk.builders import build_campaign
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PANDALM = {0: "tie", 1: 0, 2: 1}
+PANDALM: dict[int, int | str] = {0: "tie", 1: 0, 2: 1}
 N_PAIRS = 120
 
 
@@ -82,7 +82,7 @@ def test_surplus_superseded_and_repeated_answers_do_not_count() -> None:
 
 
 def test_questions_that_nobody_answered_are_there_too() -> None:
-    questions = [
+    questions: list[dict[str, Any]] = [
         {"name": "better", "type": "preference"},
         {"name": "why", "type": "text", "required": False},
     ]

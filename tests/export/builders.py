@@ -47,10 +47,7 @@ def mixed_campaign() -> Campaign:
     Item.objects.filter(pk=last.pk).update(overlap=4)
     run_campaign(
         campaign,
-        *(
-            lambda item, keys, n=n: said[str(item.external_id)][n](item, keys)  # type: ignore[misc]
-            for n in range(3)
-        ),
+        *(lambda item, keys, n=n: said[str(item.external_id)][n](item, keys) for n in range(3)),
     )
     return campaign
 

@@ -96,10 +96,14 @@ class Assignment(Row):
     # Without database constraints where the item or the enrolment implies them already:
     # a foreign key costs the hot path a locked look-up of the same few rows each time.
     project = models.ForeignKey(
-        Project, models.CASCADE, related_name="assignments", db_constraint=False
+        Project, models.CASCADE, related_name="assignments", db_constraint=False, db_index=False
     )
-    item = models.ForeignKey(Item, models.CASCADE, related_name="assignments")
-    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="assignments")
+    # Each index costs the hot path twice (claim and answer): item is served by the constraint,
+    # annotator by assignment_history; the others are looked up through them.
+    item = models.ForeignKey(Item, models.CASCADE, related_name="assignments", db_index=False)
+    annotator = models.ForeignKey(
+        Annotator, models.PROTECT, related_name="assignments", db_index=False
+    )
     enrolment = models.ForeignKey(Enrolment, models.PROTECT, related_name="assignments")
     repeat = models.PositiveSmallIntegerField(default=0, db_default=0)
     state = state_field(AssignmentState, AssignmentState.HELD)
@@ -114,10 +118,15 @@ class Assignment(Row):
     order_seed = models.BigIntegerField()
     shown = ArrayField(models.BigIntegerField(), default=list)
     questions = models.ForeignKey(
-        QuestionSet, models.PROTECT, related_name="+", db_constraint=False
+        QuestionSet, models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
     guidelines = models.ForeignKey(
-        GuidelinesVersion, models.PROTECT, null=True, related_name="+", db_constraint=False
+        GuidelinesVersion,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     chosen_by = models.CharField(
         max_length=16, choices=choices(OrderStrategy), default=OrderStrategy.FINISH_STARTED.value

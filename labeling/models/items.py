@@ -18,7 +18,8 @@ from labeling.rules.states import ItemState
 
 
 class Item(Row):
-    project = models.ForeignKey(Project, models.CASCADE, related_name="items")
+    # Foreign keys without an index of their own are served by a constraint or index below.
+    project = models.ForeignKey(Project, models.CASCADE, related_name="items", db_index=False)
     batch = models.ForeignKey(Batch, models.SET_NULL, null=True, related_name="items")
     external_id = models.CharField(max_length=255, null=True)
     content_hash = models.CharField(max_length=64)
@@ -44,6 +45,16 @@ class Item(Row):
     n_taken = models.PositiveSmallIntegerField(default=0, db_default=0)
     n_answered = models.PositiveSmallIntegerField(default=0, db_default=0)
     n_skipped = models.PositiveSmallIntegerField(default=0, db_default=0)
+    is_open = models.GeneratedField(
+        expression=models.Case(
+            models.When(state=ItemState.READY.value, n_taken__lt=F("overlap"), then=True),
+            default=False,
+        ),
+        output_field=models.BooleanField(),
+        db_persist=True,
+        help_text="Ready, with a slot left: what the claim's index holds. A column of its own, so "
+        "that counting up n_taken rewrites no index until the item is full.",
+    )
     place = models.BigIntegerField(null=True)
     priority = models.SmallIntegerField(default=0)
     is_gold = models.BooleanField(default=False, db_default=False)
@@ -81,7 +92,7 @@ class Item(Row):
             # Serves exactly the claim: open items of a project in their order.
             models.Index(
                 fields=["project", "place", "id"],
-                condition=Q(state=ItemState.READY.value, n_taken__lt=F("overlap")),
+                condition=Q(is_open=True),
                 name="item_open_places",
             ),
             models.Index(fields=["project", "state", "id"], name="item_by_state"),

@@ -24,9 +24,9 @@ class Response(Row):
 
     # No database constraints where the assignment implies them (models/assignments.py).
     project = models.ForeignKey(
-        Project, models.CASCADE, related_name="responses", db_constraint=False
+        Project, models.CASCADE, related_name="responses", db_constraint=False, db_index=False
     )
-    item = models.ForeignKey(Item, models.CASCADE, related_name="responses")
+    item = models.ForeignKey(Item, models.CASCADE, related_name="responses", db_index=False)
     annotator = models.ForeignKey(
         Annotator, models.PROTECT, related_name="responses", db_constraint=False
     )
@@ -37,10 +37,15 @@ class Response(Row):
     is_surplus = models.BooleanField(default=False, db_default=False)
     values = models.JSONField()
     questions = models.ForeignKey(
-        QuestionSet, models.PROTECT, related_name="+", db_constraint=False
+        QuestionSet, models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
     guidelines = models.ForeignKey(
-        GuidelinesVersion, models.PROTECT, null=True, related_name="+", db_constraint=False
+        GuidelinesVersion,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     spent_ms = models.PositiveBigIntegerField(default=0, db_default=0)
     source = models.CharField(

@@ -67,7 +67,7 @@ SELECT p.slug, p.name, p.description, w.name AS workspace, p.template, p.state,
        CASE WHEN e.id IS NULL THEN p.quota_total ELSE e.quota_total END AS quota_total,
        CASE WHEN e.id IS NULL THEN p.quota_day ELSE e.quota_day END AS quota_day,
        EXISTS (SELECT 1 FROM labeling_item i
-                WHERE i.project_id = p.id AND i.state = 'ready' AND i.n_taken < i.overlap)
+                WHERE i.project_id = p.id AND i.is_open)
            AS is_work_open
   FROM labeling_project p
   JOIN labeling_workspace w ON w.id = p.workspace_id

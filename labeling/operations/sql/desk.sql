@@ -41,8 +41,8 @@ WITH room AS MATERIALIZED (
 ), head AS MATERIALIZED (
     SELECT i.place
       FROM room, labeling_item i
-     WHERE room.n > 0 AND i.project_id = %(project)s AND i.state = 'ready'
-       AND i.n_taken < i.overlap AND i.place > (SELECT frontier FROM room)
+     WHERE room.n > 0 AND i.project_id = %(project)s AND i.is_open
+       AND i.place > (SELECT frontier FROM room)
        AND i.author_id IS DISTINCT FROM %(annotator)s
        AND NOT EXISTS (
            SELECT 1 FROM labeling_assignment a
@@ -54,7 +54,7 @@ WITH room AS MATERIALIZED (
 ), picked AS MATERIALIZED (
     SELECT i.id, i.is_gold, i.rendered, i.context, i.metadata
       FROM labeling_item i
-     WHERE i.project_id = %(project)s AND i.state = 'ready' AND i.n_taken < i.overlap
+     WHERE i.project_id = %(project)s AND i.is_open
        AND i.place >= (SELECT place FROM head)
        AND i.author_id IS DISTINCT FROM %(annotator)s
        AND NOT EXISTS (
@@ -118,7 +118,7 @@ SELECT placed.uid, placed.lease, placed.expires_at, placed.questions_id,
 -- below the frontier): "nothing claimed" is only "no work" when this is false.
 SELECT EXISTS (
     SELECT 1 FROM labeling_item i
-     WHERE i.project_id = %(project)s AND i.state = 'ready' AND i.n_taken < i.overlap
+     WHERE i.project_id = %(project)s AND i.is_open
        AND i.author_id IS DISTINCT FROM %(annotator)s
        AND NOT EXISTS (
            SELECT 1 FROM labeling_assignment a

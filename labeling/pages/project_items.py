@@ -199,7 +199,7 @@ def _consensus(
     if not detail.consensus or project.questions_id is None:
         return []
     asked = load_question_sets([project.questions_id])[project.questions_id]
-    questions: dict[Any, Mapping[str, Any]] = {question["name"]: question for question in asked}
+    questions: dict[str, Mapping[str, Any]] = {str(one["name"]): one for one in asked}
     titles = {name: str(question["title"]) for name, question in questions.items()}
     return [
         {

@@ -35,7 +35,7 @@ from labeling.pages.project_shared import (
     show,
     state_title,
 )
-from labeling.pages.project_words import age, decimal, duration, item_state, percent
+from labeling.pages.project_words import age, ago, decimal, duration, item_state, percent
 from labeling.queries.agreement import project_agreement
 from labeling.queries.fleet import has_worker
 from labeling.queries.progress import MINUTES, ProjectProgress, project_progress
@@ -179,7 +179,7 @@ def _forecast(progress: ProjectProgress, left: int) -> dict[str, str]:
 def _items(progress: ProjectProgress) -> dict[str, Any]:
     order = ("done", "dispute", "ready", "waiting", "blocked", "withdrawn")
     counts = [(name, item_state(name)["title"], progress.items[name]) for name in order]
-    return {"parts": parts_of(counts), "counts": [c for c in counts if c[2] or c[0] != "withdrawn"]}
+    return {"parts": parts_of(counts), "counts": [c for c in counts if c[2] or c[0] == "done"]}
 
 
 def _minutes(progress: ProjectProgress, now: datetime) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def _people(project: Project, now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "row": row,
-            "last": age(row.last_answer_at, now),
+            "last": ago(row.last_answer_at, now),
             "is_paused": row.state is EnrolmentState.PAUSED,
             "is_removed": row.state is EnrolmentState.REMOVED,
         }

@@ -23,7 +23,7 @@ from labeling.operations.quotas import (
 )
 from labeling.pages import project_reads as reads
 from labeling.pages.project_shared import actor_of, done, may, project_page, show
-from labeling.pages.project_words import age
+from labeling.pages.project_words import ago
 from labeling.queries.quotas import AnnotatorProgress, progress_of_annotators
 from labeling.rules.permissions import Permission
 from labeling.rules.states import EnrolmentState
@@ -132,7 +132,7 @@ def person(row: AnnotatorProgress) -> dict[str, Any]:
     """Return an annotator's line."""
     return {
         "row": row,
-        "last": age(row.last_answer_at, timezone.now()),
+        "last": ago(row.last_answer_at, timezone.now()),
         "is_paused": row.state is EnrolmentState.PAUSED,
         "is_removed": row.state is EnrolmentState.REMOVED,
         "n_held": row.n_held + row.n_parked,

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from labeling.models import Project
 from labeling.pages import project_reads as reads
 from labeling.pages.project_shared import project_page, show
-from labeling.pages.project_words import age, duration, said
+from labeling.pages.project_words import ago, duration, said
 from labeling.queries.quotas import progress_of_annotators
 from labeling.rules.permissions import Permission
 from labeling.rules.states import FlagState
@@ -40,7 +40,7 @@ def responses(request: HttpRequest, project: Project) -> HttpResponse:
                     line.response.assignment.shown,
                     line.numbers,
                 ),
-                "age": age(line.response.submitted_at, now),
+                "age": ago(line.response.submitted_at, now),
                 "spent": duration(line.response.spent_ms / 1000),
             }
             for line in lines
@@ -67,7 +67,7 @@ def flags(request: HttpRequest, project: Project) -> HttpResponse:
                 "item_uid": flag.assignment.item.uid,
                 "reason": flag.reason.replace("_", " "),
                 "is_open": flag.state == FlagState.OPEN,
-                "age": age(flag.created_at, now),
+                "age": ago(flag.created_at, now),
             }
             for flag in reads.flags(project)
         ]

@@ -61,6 +61,13 @@ def age(at: datetime | None, now: datetime) -> str:
     return _("just now") if seconds < MINUTE_S else duration(seconds)
 
 
+def ago(at: datetime | None, now: datetime) -> str:
+    """Return how long ago something was, with the word: `3 min ago`."""
+    if at is None or (now - at).total_seconds() < MINUTE_S:
+        return age(at, now)
+    return _("%(time)s ago") % {"time": age(at, now)}
+
+
 def percent(share: float | None) -> str:
     """Return a share as a percentage; a dash for none."""
     return "–" if share is None else f"{100 * share:.0f} %"

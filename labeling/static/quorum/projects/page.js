@@ -31,5 +31,10 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
 });
 
+// Where tabs do not all fit, the one at hand is in view.
+const tabs = document.querySelector(".tabs");
+const current = tabs?.querySelector('[aria-current="page"]');
+if (current) tabs.scrollLeft = current.offsetLeft - (tabs.clientWidth - current.offsetWidth) / 2 - tabs.offsetLeft;
+
 // Mistakes of a form are what one has to see first.
 document.querySelector("[data-mistakes]")?.focus();

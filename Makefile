@@ -32,7 +32,7 @@ check: export SECRET_KEY := for-checks-only
 check: install-dev  ## lint, types, import rules, migrations, system checks
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy .
+	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/python -m tests.servers $(VENV)/python manage.py makemigrations --check --dry-run
 	$(VENV)/python manage.py check

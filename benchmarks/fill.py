@@ -26,8 +26,14 @@ def fill_project(*, slug: str, n_items: int, overlap: int = 3, n_words: int = 15
     text = " ".join((WORDS * (n_words // len(WORDS) + 1))[:n_words])
     message = json.dumps([{"role": "user", "content": text}])
     shown = json.dumps([{"role": "user", "content": text, "html": f"<p>{text}</p>"}])
-    params: dict[str, str | int] = {"project": project.pk, "n": n_items, "overlap": overlap, "text": text,
-              "message": message, "shown": shown}  # fmt: skip
+    params: dict[str, str | int] = {
+        "project": project.pk,
+        "n": n_items,
+        "overlap": overlap,
+        "text": text,
+        "message": message,
+        "shown": shown,
+    }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_ITEMS, params)
         cursor.execute(_CANDIDATES, params)

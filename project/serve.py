@@ -24,7 +24,7 @@ MAX_FRAME_BYTES = 4 * 2**20
 PING_INTERVAL_S, PING_TIMEOUT_S = 20, 30
 
 
-class DeskSocket(WebSocketProtocol):
+class DeskSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     """May close with the codes of the standard, such as 1009 (too big) and 1013 (try later)."""
 
     def serverClose(self, code: int | None = None) -> None:
@@ -32,7 +32,7 @@ class DeskSocket(WebSocketProtocol):
         self.sendCloseFrame(code=code or 1000, reasonUtf8=None, isReply=False)
 
 
-class DeskSocketFactory(WebSocketFactory):
+class DeskSocketFactory(WebSocketFactory):  # type: ignore[misc]  # Daphne has no types
     """Closes with a reason where Daphne's would drop the connection."""
 
     protocol = DeskSocket

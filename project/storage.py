@@ -11,7 +11,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 OWN = "quorum/"
 
 
-class StaticStorage(CompressedManifestStaticFilesStorage):
+class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
     """Hashed names, also inside `import` statements of our own ES modules.
 
     Scripts of packages are left as they are: their comments and source maps name

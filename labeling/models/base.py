@@ -21,7 +21,7 @@ def one_of(field: str, kinds: type[StrEnum], name: str) -> models.CheckConstrain
     return models.CheckConstraint(condition=models.Q(**{f"{field}__in": values}), name=name)
 
 
-def state_field(kinds: type[StrEnum], default: StrEnum) -> models.CharField:
+def state_field(kinds: type[StrEnum], default: StrEnum) -> models.CharField[str, str]:
     """Return a column for a StrEnum, with a database default as named SQL writes rows too."""
     return models.CharField(
         max_length=16, choices=choices(kinds), default=default.value, db_default=default.value

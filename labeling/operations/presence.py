@@ -6,7 +6,7 @@ its `uid`. One beat and one renewal serve all desks of a web process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from labeling.operations.steps import Operation, Outcome, Row, Statement, Step
@@ -104,5 +104,5 @@ def forget_desks() -> Operation[None]:
     return Outcome(None)
 
 
-def _statement(name: str, params: dict[str, object]) -> Statement:
+def _statement(name: str, params: Mapping[str, object]) -> Statement:
     return Statement(name, params, file="presence")

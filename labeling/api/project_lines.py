@@ -86,6 +86,10 @@ class NoticeBody(Body):
     )
 
 
+class GenerateBody(Body):
+    retry_dead = Boolean(default=False, help_text="Also ask again where errors were permanent.")
+
+
 class AgreementParams(Params):
     heatmaps = serializers.BooleanField(
         default=False, help_text="Also who agrees with whom, per question."
@@ -196,6 +200,11 @@ class RequestCountsShown(serializers.Serializer[Any]):
     open = serializers.IntegerField()
     done = serializers.IntegerField()
     dead = serializers.IntegerField(help_text="Permanent errors.")
+
+
+class GeneratedShown(RequestCountsShown):
+    n_made = serializers.IntegerField(help_text="Requests made now.")
+    n_retried = serializers.IntegerField(help_text="Dead ones asked again now.")
 
 
 class AtDeskShown(serializers.Serializer[Any]):

@@ -13,6 +13,8 @@ from labeling.api.project_lines import (
     AgreementParams,
     AgreementShown,
     AuditLine,
+    GenerateBody,
+    GeneratedShown,
     GuidelinesBody,
     GuidelinesShown,
     NoticeBody,
@@ -20,6 +22,7 @@ from labeling.api.project_lines import (
     ProgressOfProject,
     QuestionsBody,
     QuestionsShown,
+    RequestCountsShown,
     SlateBody,
     SlateShown,
 )
@@ -27,9 +30,11 @@ from labeling.api.schema import operation, page_of
 from labeling.api.views import ApiView
 from labeling.errors import Invalid, NotFound
 from labeling.models import AuditEntry, Notice, SlateVersion
+from labeling.operations.candidates import request_candidates, retry_dead
 from labeling.operations.projects import send_notice
 from labeling.operations.versions import set_guidelines, set_questions, set_slate
 from labeling.queries.agreement import annotator_agreement, project_agreement
+from labeling.queries.fleet import request_counts
 from labeling.queries.people import people_of
 from labeling.queries.progress import project_progress
 from labeling.rules.permissions import Permission
@@ -100,6 +105,22 @@ class Progress(ApiView):
         project = self.project(slug, Permission.PROGRESS_VIEW)
         found = project_progress(project.pk)
         return Response(ProgressOfProject({"state": project.state, **found.as_dict()}).data)
+
+
+class Generate(ApiView):
+    tag = "projects"
+
+    @operation("candidates_generate", GeneratedShown, body=GenerateBody)
+    def post(self, request: Request, slug: str) -> Response:
+        """Ask for the candidates that waiting items lack, as `manage.py generate`."""
+        project = self.project(slug, Permission.PROJECT_MANAGE)
+        wants_dead = self.body(GenerateBody)["retry_dead"]
+        n_made = request_candidates(project_id=project.pk)
+        n_retried = retry_dead(project_id=project.pk) if wants_dead else 0
+        counts = request_counts(project_id=project.pk)
+        return Response(
+            {"n_made": n_made, "n_retried": n_retried, **RequestCountsShown(counts).data}
+        )
 
 
 class Agreement(ApiView):

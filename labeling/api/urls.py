@@ -56,6 +56,7 @@ _projects = [
     path(f"{_PROJECT}/questions/", project_parts.Questions.as_view(), name="questions"),
     path(f"{_PROJECT}/guidelines/", project_parts.Guidelines.as_view(), name="guidelines"),
     path(f"{_PROJECT}/slate/", project_parts.Slate.as_view(), name="slate"),
+    path(f"{_PROJECT}/generate/", project_parts.Generate.as_view(), name="generate"),
     path(f"{_PROJECT}/progress/", project_parts.Progress.as_view(), name="progress"),
     path(f"{_PROJECT}/agreement/", project_parts.Agreement.as_view(), name="agreement"),
     path(f"{_PROJECT}/notices/", project_parts.Notices.as_view(), name="notices"),

@@ -82,6 +82,7 @@ MATRIX: dict[tuple[str, str], Permission | str] = {
     ("guidelines", "PUT"): P.PROJECT_MANAGE,
     ("slate", "GET"): P.PROJECT_VIEW,
     ("slate", "PUT"): P.PROJECT_MANAGE,
+    ("generate", "POST"): P.PROJECT_MANAGE,
     ("progress", "GET"): P.PROGRESS_VIEW,
     ("agreement", "GET"): P.PROGRESS_VIEW,
     ("notices", "GET"): P.NOTICE_SEND,

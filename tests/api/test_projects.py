@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from generation.models import Endpoint, Policy
-from labeling.models import AuditEntry, Notice, Project
+from labeling.models import AuditEntry, GenerationRequest, Notice, Project
 from labeling.operations.policies import grant_policy
 from tests.api.client import Api
 from tests.api.conftest import BETTER, project_of
@@ -126,6 +126,22 @@ def test_slate_takes_policies_of_the_workspace_only(cast: Cast, maya: Api, cats:
     assert maya.get("workspaces/lab/policies/")["results"][0]["name"] == "cool"
     refused = maya.put(f"projects/{cats}/slate/", {"slate": [{"policy": 5}]}, status=400)
     assert "slate[0].policy" in refused["fields"]
+
+
+def test_candidates_are_asked_for_and_the_dead_asked_again(
+    cast: Cast, maya: Api, cats: str
+) -> None:
+    endpoint = Endpoint.objects.create(name="a", base_url="http://a.example/v1", kind="vllm")
+    policy = Policy.objects.create(name="cool", endpoint=endpoint, model="m")
+    grant_policy(workspace=cast.lab, policy=policy, actor=TEST)
+    maya.put(f"projects/{cats}/slate/", {"slate": [{"policy": "cool", "samples": 2}]})
+    maya.post(f"projects/{cats}/items/", {"rows": [{"prompt": "Why?"}]})
+    path = f"projects/{cats}/generate/"
+    counts = {"requested": 2, "open": 2, "done": 0, "dead": 0}
+    assert maya.post(path, {}) == {"n_made": 0, "n_retried": 0, **counts}
+    GenerationRequest.objects.update(state="dead")
+    assert maya.post(path, {})["dead"] == 2
+    assert maya.post(path, {"retry_dead": True}) == {"n_made": 0, "n_retried": 2, **counts}
 
 
 def test_progress_and_agreement_follow_the_answers(cast: Cast, maya: Api, cats: str) -> None:

@@ -69,7 +69,9 @@ def test_outsider_may_nothing_but_own_tokens(permission: Permission) -> None:
     assert is_allowed(permission, None) == (permission in PERSONAL_PERMISSIONS)
 
 
-@pytest.mark.parametrize("permission", set(Permission) - OPS_PERMISSIONS - PERSONAL_PERMISSIONS)
+@pytest.mark.parametrize(
+    "permission", sorted(set(Permission) - OPS_PERMISSIONS - PERSONAL_PERMISSIONS)
+)
 def test_stronger_role_may_all_a_weaker_one_may(permission: Permission) -> None:
     allowed = [is_allowed(permission, role) for role in (O, M, R, A)]
     assert allowed == sorted(allowed, reverse=True)

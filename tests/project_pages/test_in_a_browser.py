@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -24,10 +26,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 GRAVE = ("serious", "critical")
 Open = Callable[..., Page]
+T = TypeVar("T")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture
+def browser(cast: Cast, lab_project: Project) -> Iterator[Browser]:
+    """Of one test, and after its rows: Playwright's loop is in the way of whoever publishes."""
     if CHROMIUM is None:
         pytest.skip("no chromium binary on this machine")
     with sync_playwright() as playwright:
@@ -36,10 +40,17 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(autouse=True)
-def synchronous_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Playwright's loop runs in this thread; the ORM beside it waits for nobody."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+def apart(do: Callable[..., T], *given: Any) -> T:
+    """Do something with the database in a thread, where no loop runs."""
+
+    def done() -> T:
+        try:
+            return do(*given)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(done).result()
 
 
 @pytest.fixture
@@ -52,7 +63,7 @@ def open_as(browser: Browser, live_server: Any, seen_by: Callable[[str], Client]
         context = browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(15_000)
-        session = seen_by(name).cookies["sessionid"].value
+        session = apart(seen_by, name).cookies["sessionid"].value
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
@@ -89,15 +100,15 @@ def test_a_project_is_made_filled_and_watched_while_people_answer(
     page.get_by_label("File").set_input_files(prompts)
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_text("No worker is alive for queue exchange")).to_be_visible()
-    project = Project.objects.get(name="Skies")
-    run_import(run_id=project.import_runs.get().pk)
+    project = apart(lambda: Project.objects.get(name="Skies"))
+    apart(lambda: run_import(run_id=project.import_runs.get().pk))
     expect(page.get_by_text("is not JSON")).to_be_visible()
     page.get_by_role("link", name="To the project").click()
 
     tile = page.locator(".tile").first
     expect(tile).to_contain_text("of 9")
     expect(page.locator("#live")).to_contain_text("9 places are open, and nobody is at a desk.")
-    answer(enrol(project, cast.ana), 2)
+    apart(lambda: answer(enrol(project, cast.ana), 2))
     expect(tile).to_contain_text("2 of 9")
     expect(page.locator(".quota-list")).to_contain_text("2 today")
     page.get_by_role("button", name="Pause").click()
@@ -120,22 +131,22 @@ def test_a_hidden_tab_asks_for_nothing(lab_project: Project, open_as: Open) -> N
 def test_focus_stays_where_it_was_when_the_page_changes(
     cast: Cast, lab_project: Project, open_as: Open
 ) -> None:
-    load(lab_project, rows(2))
+    apart(load, lab_project, rows(2))
     page = open_as("maya", "/projects/cats/")
     page.locator("#quotas-link").focus()
-    answer(enrol(lab_project, cast.ana))
+    apart(lambda: answer(enrol(lab_project, cast.ana)))
     expect(page.locator(".tile").first).to_contain_text("1 of 6")
     expect(page.locator("#quotas-link")).to_be_focused()
 
 
 def test_a_quota_is_set_by_keyboard_alone(cast: Cast, lab_project: Project, open_as: Open) -> None:
-    enrolment = enrol(lab_project, cast.ana)
+    enrolment = apart(enrol, lab_project, cast.ana)
     page = open_as("maya", "/projects/cats/quotas/")
     page.get_by_label(f"Quota of {enrolment.annotator.pseudonym} in all").focus()
     page.keyboard.type("25")
     page.keyboard.press("Enter")
     expect(page.locator(".saved")).to_be_visible()
-    enrolment.refresh_from_db()
+    apart(enrolment.refresh_from_db)
     assert enrolment.quota_total == 25
 
 
@@ -162,13 +173,7 @@ PAGES = (
 def test_axe_finds_nothing_grave_on_any_page(
     cast: Cast, lab_project: Project, open_as: Open, look: str
 ) -> None:
-    item = load(lab_project, rows(3))[0]
-    for user in (cast.ana, cast.ben):
-        answer(enrol(lab_project, user), 2)
-    snapshot = queue_snapshot(project=lab_project, format="raw", actor=TEST)
-    run_snapshot(snapshot_id=snapshot.pk)
-    run = lab_project.import_runs.get()
-    uids = {"item": item.uid, "run": run.uid, "snapshot": snapshot.uid}
+    uids = apart(one_of_everything, cast, lab_project)
     paths = [f"/projects/cats/{path.format(**uids)}" for path in PAGES]
     paths += ["/workspaces/lab/new-project/", "/workspaces/lab/new-project/?template=rlhf"]
     options: dict[str, Any] = {"color_scheme": "dark" if look == "dark" else "light"}
@@ -179,6 +184,16 @@ def test_axe_finds_nothing_grave_on_any_page(
     ops = open_as("otto", "/fleet/", **options)
     found += [("/fleet/", each) for each in grave(ops, "/fleet/")]
     assert found == []
+
+
+def one_of_everything(cast: Cast, project: Project) -> dict[str, Any]:
+    item = load(project, rows(3))[0]
+    for user in (cast.ana, cast.ben):
+        answer(enrol(project, user), 2)
+    snapshot = queue_snapshot(project=project, format="raw", actor=TEST)
+    run_snapshot(snapshot_id=snapshot.pk)
+    run = project.import_runs.get()
+    return {"item": item.uid, "run": run.uid, "snapshot": snapshot.uid}
 
 
 def grave(page: Page, path: str) -> list[str]:

@@ -50,6 +50,14 @@ class TooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
+class LengthRequired(exceptions.APIException):
+    """A body in chunks: DRF takes it for an empty one, which must not pass in silence."""
+
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "Send the body with a Content-Length."
+    default_code = "length_required"
+
+
 def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the answer to an error; None leaves it to Django, as a fault of ours."""
     if isinstance(error, DomainError):

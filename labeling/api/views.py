@@ -17,6 +17,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from labeling.api.bodies import Body, Params
+from labeling.api.errors import LengthRequired
 from labeling.api.parsers import JsonBody
 from labeling.api.schema import Schema
 from labeling.models import Project, User, Workspace
@@ -34,6 +35,11 @@ class ApiView(APIView):
     metadata_class = None
     schema = Schema()
     tag = ""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired
+        super().initial(request, *args, **kwargs)
 
     @property
     def user(self) -> User:

@@ -20,7 +20,7 @@ from labeling.rules.answers import find_draft_mistake
 from labeling.rules.vocabulary import SkipReason
 
 MAX_ID_CHARS = 200
-MAX_REASON_CHARS = 200
+MAX_REASON_CHARS = 40
 MAX_NOTE_CHARS = 5_000
 MAX_SPENT_MS = 2**31 - 1
 """A timer that ran away costs nobody an answer: longer times count as this."""

@@ -69,7 +69,7 @@ MAX_CLOSE_BYTES = 1024 * 1024  # a frame above this closes the connection
 MAX_SERVER_BYTES = 4 * 1024 * 1024
 MAX_WANT = 8
 MAX_ID_CHARS = 200
-MAX_REASON_CHARS = 200
+MAX_REASON_CHARS = 40
 MAX_NOTE_CHARS = 5_000
 # A timer that ran away must not cost anybody an answer: longer times count as this (a
 # PostgreSQL integer, 24 days).

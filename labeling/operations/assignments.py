@@ -22,7 +22,6 @@ from labeling.rules.vocabulary import IdleReason, RefusedCode, SkipReason
 
 NIL = "00000000-0000-0000-0000-000000000000"
 MAX_HELD = 8
-MAX_NOTE_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def skip_task(
 ) -> Operation[Hand]:
     """Pass a task on for good: the annotator is never given the item again."""
     desk, row = yield from live_task(enrolment_id, task, lease)
-    close = _close(row, state=AssignmentState.SKIPPED, reason=reason, note=note[:MAX_NOTE_CHARS])
+    close = _close(row, state=AssignmentState.SKIPPED, reason=reason, note=note)
     hand, results = yield from commit_and_claim(desk, want=want, before=close)
     [closed] = results[1]
     events: tuple[Event, ...] = ()
@@ -139,8 +138,8 @@ def flag_task(*, enrolment_id: int, task: str, reason: str, note: str) -> Operat
     params = {
         "uid": str(uuid7()),
         "assignment": row["id"],
-        "reason": reason[:40],
-        "note": note[:MAX_NOTE_CHARS],
+        "reason": reason,
+        "note": note,
     }
     yield Step((Statement("flag", params),), last=True)
     return Outcome(None)

@@ -168,7 +168,7 @@ def _answers(detail: ItemDetail, numbers: Mapping[int, str]) -> dict[str, Any]:
     questions = reads.question_sets_of(uids) if uids else {}
     versions = reads.response_versions(detail.id) if uids else {}
     titles: dict[str, str] = {}
-    columns = []
+    columns: list[dict[str, Any]] = []
     for one in detail.responses:
         words = said(questions.get(one.uid, ()), one.values, one.shown, numbers)
         titles.update({line["name"]: line["title"] for line in words})

@@ -52,7 +52,12 @@ QUEUE = "generation"
 @project_page(Permission.PROGRESS_VIEW)
 def overview(request: HttpRequest, project: Project) -> HttpResponse:
     """Show the project as it is now."""
-    context = {**_live(request, project), **_burn(project), **_steps(project)}
+    progress = project_progress(project.pk)
+    context = {
+        **_live(request, project, progress),
+        **_burn(project, progress.slots.total),
+        **_steps(project),
+    }
     return show(request, project, "overview", "overview.html", context)
 
 
@@ -60,7 +65,7 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
 @project_page(Permission.PROGRESS_VIEW)
 def live(request: HttpRequest, project: Project) -> HttpResponse:
     """Give the live part again, or 204 when the page shows it already."""
-    context = _live(request, project)
+    context = _live(request, project, project_progress(project.pk))
     if request.GET.get("seen") == context["mark"]:
         return HttpResponse(status=204)
     context = {**project_context(request, project, "overview"), **context, **_steps(project)}
@@ -78,9 +83,9 @@ def live(request: HttpRequest, project: Project) -> HttpResponse:
 @project_page(Permission.PROGRESS_VIEW)
 def burn(request: HttpRequest, project: Project) -> HttpResponse:
     """Give the burn-up chart again; it is asked for twice a minute."""
-    return render(
-        request, "quorum/projects/overview_burn.html", {"project": project, **_burn(project)}
-    )
+    goal = project_progress(project.pk).slots.total
+    context = {"project": project, **_burn(project, goal)}
+    return render(request, "quorum/projects/overview_burn.html", context)
 
 
 @require_POST
@@ -106,13 +111,12 @@ def retry(request: HttpRequest, project: Project) -> HttpResponse:
     return done(request, words % {"n": n}, "project", project.slug)
 
 
-def _live(request: HttpRequest, project: Project) -> dict[str, Any]:
+def _live(request: HttpRequest, project: Project, progress: ProjectProgress) -> dict[str, Any]:
     """Return the live part as text with its mark. About a dozen queries, however large.
 
     No form is in it: a form's token differs each time, and nothing would ever be unchanged.
     """
     now = timezone.now()
-    progress = project_progress(project.pk)
     allowed = may(request, project)
     context = {
         "project": project,
@@ -256,10 +260,8 @@ def _agreement(project: Project) -> list[dict[str, Any]]:
     ]
 
 
-def _burn(project: Project) -> dict[str, Any]:
+def _burn(project: Project, goal: int) -> dict[str, Any]:
     found = reads.burn_of(project.pk)
-    progress = project_progress(project.pk)
-    goal = progress.slots.total
     answered = found.counts[-1] if found.counts else 0
     return {
         "burn": burn_up(found.counts, goal) if found.counts else None,

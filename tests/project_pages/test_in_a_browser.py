@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from labeling.models import Project
 from labeling.operations.imports import run_import
@@ -56,7 +56,8 @@ def apart(do: Callable[..., T], *given: Any) -> T:
 @pytest.fixture
 def open_as(browser: Browser, live_server: Any, seen_by: Callable[[str], Client]) -> Iterator[Open]:
     """Open a page as somebody; at the end no page may have complained."""
-    contexts, complaints = [], []
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
 
     def opener(name: str, path: str, **options: Any) -> Page:
         options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **options}
@@ -66,7 +67,7 @@ def open_as(browser: Browser, live_server: Any, seen_by: Callable[[str], Client]
         session = apart(seen_by, name).cookies["sessionid"].value
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("console", lambda said: complaints.extend([said.text] * (said.type == "error")))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(live_server.url + path)
         return page

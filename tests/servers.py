@@ -107,6 +107,7 @@ class ThrowAwayServers:
             "LLM_BASE_URL": "",
             "LLM_ALLOW_LOOPBACK": "1",
             "LOG_FORMAT": "text",
+            "STATIC_HASHED": "0",  # nothing is collected; tests/desk_page does it for itself
         }
 
     def start(self) -> None:

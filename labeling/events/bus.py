@@ -6,6 +6,7 @@ one is logged and disturbs nobody, for sweeps find the rows anyway.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
@@ -18,6 +19,7 @@ from labeling.events.types import Event
 logger = logging.getLogger(__name__)
 
 AsyncHandler = Callable[[Event], Awaitable[None]]
+_under_way: set[asyncio.Task[None]] = set()
 _handlers: dict[type[Event], list[AsyncHandler]] = defaultdict(list)
 
 
@@ -30,7 +32,19 @@ def subscribe(kind: type[Event], handler: AsyncHandler) -> None:
 def publish(*events: Event) -> None:
     """Deliver the events when the current transaction commits (at once outside of one)."""
     if events:
-        transaction.on_commit(lambda: async_to_sync(deliver)(events))
+        transaction.on_commit(lambda: _deliver_from_here(events))
+
+
+def _deliver_from_here(events: tuple[Event, ...]) -> None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        async_to_sync(deliver)(events)
+    else:
+        # Published on an event loop's own thread, which must not be held up.
+        task = loop.create_task(deliver(events))
+        _under_way.add(task)
+        task.add_done_callback(_under_way.discard)
 
 
 async def deliver(events: Iterable[Event]) -> None:

@@ -331,10 +331,19 @@ class Desk:
             text = await database_sync_to_async(admission.notice_text)(hint["notice_id"])
             if text:
                 await self._send(frames.notice(text))
-        elif hint["kind"] in ("work", "changed"):
+        elif hint["kind"] == "work":
             async with self._lock:
                 if self._want:
                     await self._look_for_work()
+        elif hint["kind"] == "changed":
+            async with self._lock:
+                await self._look_again()
+
+    async def _look_again(self) -> None:
+        """Tell how the annotator stands now (a quota, a pause), and look for work."""
+        hand = await run_async(lambda: claim_tasks(enrolment_id=self.enrolment_id, want=self._want))
+        await self._send(frames.progress(hand.progress.as_dict()))
+        await self._deal(hand)
 
     async def _tell_gone(self, tasks: list[str]) -> None:
         """Say of tasks the client still shows that they are gone: their doorbell was lost."""

@@ -29,8 +29,11 @@ from labeling.models import (
 from labeling.operations import drivers
 from labeling.operations.assignments import claim_tasks, release_task
 from labeling.operations.audit import MACHINE
+from labeling.operations.quotas import set_quota
 from labeling.operations.returns import expire_leases
 from labeling.operations.tokens import create_token
+from labeling.rules.permissions import Permission, Scope, is_allowed, is_in_scope
+from labeling.rules.states import Role
 from tests.desk.builders import Campaign, build_campaign
 from tests.wire.client import DeskClient, sit_down
 from tests.wire.conftest import Web
@@ -157,6 +160,81 @@ def test_who_may_not_sit_down_is_told_by_name(web: Web) -> None:
             with pytest.raises(InvalidStatus) as refused:
                 await code(web.socket_url("cats"), Origin=origin)
             assert refused.value.response.status_code == 403
+
+    in_loop(talk)
+
+
+def test_every_role_and_scope_is_let_in_as_the_matrix_says(web: Web) -> None:
+    campaign = build_campaign(n_annotators=0)
+    roles = {role: Person(campaign, role.value, role=role.value) for role in Role}
+    ana = Person(campaign, "ana")
+    scoped = {
+        scope: create_token(user=ana.user, actor=MACHINE, scopes=[scope]).secret
+        for scope in (Scope.READ, Scope.WORK, Scope.MANAGE)
+    }
+
+    async def is_let_in(token: str) -> bool:
+        async with sit_down(web.socket_url("cats"), token) as connection:
+            try:
+                return (await DeskClient(connection).hello())["type"] == "welcome"
+            except ConnectionClosed:
+                return False
+
+    async def talk() -> None:
+        for role, person in roles.items():
+            assert await is_let_in(person.token) == is_allowed(Permission.PROJECT_WORK, role)
+        for scope, token in scoped.items():
+            assert await is_let_in(token) == is_in_scope(Permission.PROJECT_WORK, [scope])
+
+    in_loop(talk)
+
+
+def test_no_message_reaches_somebody_elses_task(web: Web) -> None:
+    campaign = build_campaign(n_annotators=0)
+    ana, ben = Person(campaign, "ana"), Person(campaign, "ben")
+
+    async def talk() -> None:
+        async with (
+            sit_down(web.socket_url("cats"), ana.token) as one,
+            sit_down(web.socket_url("cats"), ben.token) as two,
+        ):
+            [task] = (await DeskClient(one).hello())["tasks"]
+            thief = DeskClient(two)
+            await thief.hello(want=0)
+            held = {"task": task["task"], "lease": task["lease"]}
+            messages: dict[str, dict[str, Any]] = {
+                "draft": {**held, "values": BETTER},
+                "submit": {**held, "values": BETTER, "spent_ms": 1},
+                "skip": {**held, "reason": "other"},
+                "release": held,
+                "park": held,
+                "flag": {"task": task["task"], "reason": "unclear"},
+                "amend": {"task": task["task"]},
+            }
+            for type_, fields in messages.items():
+                reply = await thief.ask(type_, **fields)
+                assert (type_, reply["type"], reply["code"]) == (type_, "refused", "not_found")
+
+    in_loop(talk)
+    assert not Response.objects.exists()
+
+
+def test_a_quota_changed_while_working_is_told_and_holds(web: Web) -> None:
+    campaign = build_campaign(n_items=9, n_annotators=0)
+    ana = Person(campaign, "ana")
+
+    async def talk() -> None:
+        async with sit_down(web.socket_url("cats"), ana.token) as connection:
+            desk = DeskClient(connection)
+            first, second = (await desk.hello(want=2))["tasks"]
+            enrolment = await sync_to_async(lambda: ana.enrolment)()
+            await sync_to_async(set_quota)(
+                enrolment=enrolment, total=1, per_day=None, actor=MACHINE
+            )
+            assert (await desk.until("progress"))["quota_left"] == 1
+            for task in (first, second):  # what was on the desk may still be answered
+                assert (await desk.submit(task, BETTER))["type"] == "accepted"
+            assert (await desk.until("idle"))["reason"] == "quota_reached"
 
     in_loop(talk)
 

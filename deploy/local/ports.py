@@ -34,15 +34,6 @@ def reserve_port(host: str, port: int) -> socket.socket:
     return reserved
 
 
-def open_shared_socket(host: str, port: int) -> socket.socket:
-    """Bind a socket that shares its port with the stack's other web processes."""
-    shared = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    shared.bind((host, port))
-    return shared
-
-
 def pick_port(*, preferred: int | None = None) -> int:
     """Pick a free loopback port: the preferred one when nobody has it.
 

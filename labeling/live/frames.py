@@ -33,25 +33,6 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def task_object(
-    *,
-    task: str,
-    lease: str,
-    expires_at: datetime,
-    item_json: str,
-    candidates_json: str,
-    questions_json: str,
-    draft_json: str = "null",
-    suggestion_json: str = "null",
-) -> str:
-    """Assemble a task object from parts that are JSON already."""
-    return (
-        f'{{"task":{quote(task)},"lease":{quote(lease)},"expires_at":"{instant(expires_at)}",'
-        f'"item":{item_json},"candidates":{candidates_json},"questions":{questions_json},'
-        f'"draft":{draft_json},"suggestion":{suggestion_json}}}'
-    )
-
-
 def welcome(
     *,
     annotator: Any,

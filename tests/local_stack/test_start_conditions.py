@@ -16,7 +16,7 @@ from deploy.local.errors import StackError
 from deploy.local.folder import DataFolder
 from deploy.local.install import _hash_of
 from deploy.local.options import Options, read_options
-from deploy.local.ports import open_shared_socket, pick_port, reserve_port
+from deploy.local.ports import pick_port, reserve_port
 from deploy.local.postgres import prepare_server
 
 BASE_DIR = Path("/checkout")
@@ -59,6 +59,15 @@ def test_a_value_that_cannot_be_meant_is_named(environ: dict[str, str]) -> None:
 
 def test_model_address_is_taken_as_it_is() -> None:
     assert read(LLM="http://127.0.0.1:8001/v1/").llm == "http://127.0.0.1:8001/v1"
+
+
+def open_shared_socket(host: str, port: int) -> socket.socket:
+    """Bind as project/serve.py does: beside others on the same port."""
+    shared = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    shared.bind((host, port))
+    return shared
 
 
 def test_port_in_use_is_said_with_a_way_out() -> None:

@@ -14,6 +14,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
 
@@ -67,6 +68,10 @@ class Stack:
         return self
 
     def __exit__(self, *_: object) -> None:
+        from django.db import connection
+
+        connection.close()
+        cast(Any, connection).close_pool()  # PostgreSQL's own, which the stubs leave out
         for name in ("web", "valkey", "postgresql"):
             for process in self._running.get(name, []):
                 process.terminate() if name != "postgresql" else process.send_signal(2)

@@ -48,7 +48,7 @@ def run_closed_loop(
             "per_second": seen["per_second"],
             "latency_ms": seen["latency_ms"],
             "completed": seen["completed"],
-            "errors": seen["errors"],
+            "errors": seen["what_went_wrong"],
             "cpu_ms_per_task": {name: round(value, 2) for name, value in cpu.items()},
             "memory_mib": {name: round(value) for name, value in stack.memory_mib().items()},
             "pgbench_per_second": round(ceiling),

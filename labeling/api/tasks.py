@@ -94,7 +94,7 @@ class Tasks(DeskView):
                 "lease_s": enrolment.project.lease_s,
                 "server_time": timezone.now(),
             },
-            hand.tasks,
+            hand.held,
         )
 
 

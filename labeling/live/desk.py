@@ -141,19 +141,19 @@ class Desk:
             lambda: resume_tasks(enrolment_id=self.enrolment_id, want=self._want)
         )
         card = await self._card()
-        self._shown = {task.task for task in hand.tasks}
+        self._shown = {task.task for task in hand.held}
         await self._send(
             frames.welcome(
                 ref=message.ref,
                 annotator=self._admitted.annotator,
                 project_json=card,
-                tasks_json=[task.json for task in hand.tasks],
+                tasks_json=[task.json for task in hand.held],
                 progress=hand.progress.as_dict(),
                 lease_s=self._admitted.lease_s,
                 server_time=datetime.now(UTC),
             )
         )
-        await self._deal(hand, is_sent=True)
+        await self._deal(hand)
 
     async def _card(self) -> str:
         read = database_sync_to_async(admission.project_card, thread_sensitive=False)
@@ -283,10 +283,9 @@ class Desk:
             await run_async(lambda: claim_tasks(enrolment_id=self.enrolment_id, want=self._want))
         )
 
-    async def _deal(self, hand: Hand, *, is_sent: bool = False) -> None:
+    async def _deal(self, hand: Hand) -> None:
         """Send what was claimed; where it is too little, look once more, then say why."""
-        if not is_sent:
-            await self._send_tasks(hand)
+        await self._send_tasks(hand)
         if hand.may_find_more:
             hand = await self._look_everywhere()
         self._looked_at = asyncio.get_running_loop().time()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from uuid_utils.compat import uuid7
 
@@ -48,6 +48,8 @@ class Progress:
 class Hand:
     """What a desk gets back: new tasks, its progress, and why it holds fewer than it wants.
 
+    `held`, of a resume: what the annotator held or had parked before.
+
     `may_find_more`: the claim came back short though nothing forbids more; slots may be
     open below the frontier: `claim_tasks(rescan=True)`. `is_contended`, of a rescan: a slot
     is open that the annotator may take and somebody has locked just now; ask once more.
@@ -56,6 +58,7 @@ class Hand:
     tasks: tuple[Task, ...]
     progress: Progress
     idle: IdleReason | None
+    held: tuple[Task, ...] = ()
     may_find_more: bool = False
     is_contended: bool = False
 
@@ -86,7 +89,7 @@ def resume_tasks(*, enrolment_id: int, want: int) -> Operation[Hand]:
         build_task(row, project=desk, questions=views[row["questions_id"]]) for row in rows
     )
     hand, _ = yield from commit_and_claim(desk, want=want)
-    return Outcome(Hand((*held, *hand.tasks), hand.progress, hand.idle, hand.may_find_more))
+    return Outcome(replace(hand, held=held))
 
 
 def release_task(*, enrolment_id: int, task: str, lease: str, want: int) -> Operation[Hand]:
@@ -269,7 +272,8 @@ def commit_and_claim(
     idle = idle_reason(state) if state["n_held"] < want else None
     is_short = idle is IdleReason.NO_WORK
     is_contended = is_short and rescan and results[-2][0]["found"]
-    return Hand(tasks, progress_of(state), idle, is_short, is_contended), results
+    hand = Hand(tasks, progress_of(state), idle, may_find_more=is_short, is_contended=is_contended)
+    return hand, results
 
 
 def progress_of(state: Row) -> Progress:

@@ -312,7 +312,7 @@ def test_parked_task_leaves_the_hand_and_stays_ones_own(run: Run) -> None:
     with pytest.raises(Refused):
         run(lambda: park_task(enrolment_id=ana.id, task=second.task, lease=second.lease, want=2))
     resumed = run(lambda: resume_tasks(enrolment_id=ana.id, want=2))
-    assert {t.task for t in resumed.tasks if t.is_parked} == {first.task}
+    assert {t.task for t in resumed.held if t.is_parked} == {first.task}
     submit(run, ana, first)
     assert counts(ana) == (2, 0, 1, 3)
 
@@ -323,7 +323,7 @@ def test_resume_keeps_leases_and_starts_them_anew(run: Run) -> None:
     [task] = claim(run, ana).tasks
     age_lease(task, seconds=-5)
     resumed = run(lambda: resume_tasks(enrolment_id=ana.id, want=1))
-    assert [(t.task, t.lease) for t in resumed.tasks] == [(task.task, task.lease)]
+    assert [(t.task, t.lease) for t in resumed.held] == [(task.task, task.lease)]
     row = Assignment.objects.get(uid=task.task)
     assert row.expires_at > timezone.now() + timedelta(seconds=200)
 
@@ -338,7 +338,7 @@ def test_draft_is_kept_renews_the_lease_and_comes_with_the_task(run: Run) -> Non
     row = Assignment.objects.get(uid=task.task)
     assert row.opened_at is not None
     assert row.expires_at > timezone.now() + timedelta(seconds=200)
-    [back] = run(lambda: resume_tasks(enrolment_id=ana.id, want=1)).tasks
+    [back] = run(lambda: resume_tasks(enrolment_id=ana.id, want=1)).held
     assert json.loads(back.json)["draft"] == typed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ class DeskClient:
         self.connection = connection
         self.frames: list[dict[str, Any]] = []
         self._n_refs = 0
+        self._pushed_back: list[dict[str, Any]] = []
 
     async def send(self, type_: str, **fields: Any) -> str:
         self._n_refs += 1
@@ -24,8 +26,8 @@ class DeskClient:
         return ref
 
     async def receive(self, timeout: float = 10.0) -> dict[str, Any]:
-        import asyncio
-
+        if self._pushed_back:
+            return self._pushed_back.pop(0)
         frame = json.loads(await asyncio.wait_for(self.connection.recv(), timeout))
         self.frames.append(frame)
         return frame
@@ -34,8 +36,6 @@ class DeskClient:
         self, wanted: str | Callable[[dict[str, Any]], bool], timeout: float = 10.0
     ) -> dict[str, Any]:
         """Receive until a frame of this type (or one that fits) comes; return it."""
-        import asyncio
-
         async with asyncio.timeout(timeout):
             while True:
                 frame = await self.receive(timeout)
@@ -48,7 +48,17 @@ class DeskClient:
         return await self.until(lambda frame: frame.get("ref") == ref)
 
     async def hello(self, want: int = 1) -> dict[str, Any]:
-        return await self.ask("hello", protocol=1, want=want)
+        """Say hello and gather: the welcome's `tasks` are those held and those pushed at once."""
+        welcome = await self.ask("hello", protocol=1, want=want)
+        n_parked = sum(1 for task in welcome["tasks"] if task.get("parked"))
+        while len(welcome["tasks"]) - n_parked < want:
+            frame = await self.receive()
+            if frame["type"] == "idle":
+                self._pushed_back.append(frame)
+                break
+            if frame["type"] == "task":
+                welcome["tasks"].append(frame["task"])
+        return welcome
 
     async def submit(
         self, task: dict[str, Any], values: dict[str, Any], **more: Any

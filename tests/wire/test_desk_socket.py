@@ -139,6 +139,24 @@ def test_the_whole_conversation(web: Web) -> None:
     assert campaign.item_states() == {"done": 4, "ready": 1}
 
 
+def test_welcome_has_what_was_held_and_new_tasks_come_as_frames(web: Web) -> None:
+    campaign = build_campaign(n_annotators=0)
+    ana = Person(campaign, "ana")
+
+    async def talk() -> None:
+        async with sit_down(web.socket_url("cats"), ana.token) as connection:
+            desk = DeskClient(connection)
+            assert (await desk.ask("hello", protocol=1, want=1))["tasks"] == []
+            task = (await desk.until("task"))["task"]
+        async with sit_down(web.socket_url("cats"), ana.token) as connection:
+            desk = DeskClient(connection)
+            [held] = (await desk.ask("hello", protocol=1, want=2))["tasks"]
+            assert held["task"] == task["task"]
+            assert (await desk.until("task"))["task"]["task"] != task["task"]
+
+    in_loop(talk)
+
+
 def test_who_may_not_sit_down_is_told_by_name(web: Web) -> None:
     campaign = build_campaign(n_annotators=0)
     ana = Person(campaign, "ana")

@@ -10,6 +10,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.management.base import CommandParser
+from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 
 from labeling.errors import NotFound
@@ -82,6 +83,7 @@ class Command(QuorumCommand):
             ]
             elapsed = asyncio.run(self._work(project.pk, annotators, options["seconds"], seen))
         finally:
+            close_old_connections()
             for token, _ in tokens:
                 revoke_token(token=token, actor=COMMAND)
         return _report(seen, elapsed)
@@ -114,7 +116,11 @@ class Command(QuorumCommand):
                 self.say(f"{elapsed:5.0f} s  {seen.n_completed} completed")
 
         async def is_over() -> bool:
-            return not await sync_to_async(has_work_coming)(project_id)
+            try:
+                return not await sync_to_async(has_work_coming)(project_id)
+            except OperationalError:  # restarted under us: the desks find out, and so do we
+                await sync_to_async(close_old_connections)()
+                return False
 
         return await run_annotators(annotators, seconds=seconds, is_over=is_over, say=say)
 

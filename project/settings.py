@@ -87,6 +87,8 @@ DATABASES = {
         **env.database(env.text("DATABASE_URL", "postgresql://quorum@localhost/quorum")),
         # The pool replaces persistent connections, which leak under ASGI (FACTS).
         "CONN_MAX_AGE": 0,
+        # After a restart of PostgreSQL the pool must not hand out dead connections.
+        "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
     }
 }
